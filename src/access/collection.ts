@@ -1,0 +1,77 @@
+/** `collection()`: which table is exposed, to whom, and how. */
+
+import type { SQLiteTable } from "drizzle-orm/sqlite-core"
+import type * as z from "zod"
+import type { Caller } from "../core/caller.ts"
+import type { Filter, NamesIn, Relations, Row } from "./filter-types.ts"
+import type { CallerRule } from "./rules.ts"
+
+export type Action = "read" | "create" | "update" | "delete"
+
+/** Answers yes, no, or which rows. `undefined` anywhere in the filter denies. */
+export type Rule<T extends SQLiteTable, R = unknown> = (caller: Caller) => boolean | Filter<T, R>
+
+/** An action without a rule is for nobody. */
+export type Access<T extends SQLiteTable, R = unknown> = { readonly [A in Action]?: Rule<T, R> }
+
+type Unknown<A, T extends SQLiteTable, R> = {
+  [K in keyof A]-?: A[K] extends (caller: Caller) => infer F
+    ? Exclude<NamesIn<Exclude<F, boolean>>, keyof Row<T> | keyof R>
+    : never
+}[keyof A]
+
+/** Turns a rule that names what the table doesn't have into a type error that says the name. */
+type Checked<A, T extends SQLiteTable, R> = [Unknown<A, T, R>] extends [never]
+  ? unknown
+  : { readonly "the table has no such column": Unknown<A, T, R> }
+
+type FieldKey<T extends SQLiteTable> = keyof Row<T> & string
+
+/** `read: nobody` hides a field, `write: nobody` leaves it to the server, `immutable` lets it be written on create only. */
+export interface FieldOptions {
+  read?: CallerRule
+  write?: CallerRule
+  immutable?: boolean
+}
+
+export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A extends Access<T, R>> {
+  /** Who may read, create, update and delete; update and delete also need read access. */
+  access: A & Checked<A, T, R>
+  /** Fields that are not simply readable and writable. Decided by the caller alone, never by the row. */
+  fields?: { readonly [K in FieldKey<T>]?: FieldOptions }
+  /** Fields that the server sets on create from the caller; a client that sends one is refused. */
+  stamp?: { readonly [K in FieldKey<T>]?: (caller: Caller) => Row<T>[K] }
+  relations?: R
+  /** The orders that lists offer, such as `-rating,title`: at most four keys, each needs an index. The first is the default; without any, lists are ordered by `id`. */
+  sorts?: readonly string[]
+  /** Text columns for `q=`, the most important first. */
+  search?: readonly FieldKey<T>[]
+  /** Stricter validation of single fields, on top of what the table says. */
+  input?: { readonly [K in FieldKey<T>]?: z.ZodType }
+  /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
+  ifMatch?: "required"
+}
+
+export interface CollectionDefinition<T extends SQLiteTable = SQLiteTable, R extends Relations = Relations> {
+  readonly table: T
+  readonly relations: R
+  readonly options: CollectionOptions<T, R, Access<T, R>>
+}
+
+/**
+ * Exposes a table at `/v1/{name}`, under the name that it gets in `defineBackend({ collections })`.
+ *
+ * @example
+ * const reviews = collection(tables.reviews, {
+ *   access: { read: anyone, create: signedIn, update: owner("authorId") },
+ *   stamp: { authorId: (caller) => caller.id },
+ *   sorts: ["-createdAt"],
+ * })
+ */
+export function collection<
+  T extends SQLiteTable,
+  const R extends Relations = Record<never, never>,
+  const A extends Access<T, R> = Access<T, R>,
+>(table: T, options: CollectionOptions<T, R, A>): CollectionDefinition<T, R> {
+  return { table, relations: (options.relations ?? {}) as R, options: options as CollectionOptions<T, R, Access<T, R>> }
+}

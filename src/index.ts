@@ -1,0 +1,53 @@
+/** `selvedge`: what an application declares its backend with. */
+
+import { is } from "drizzle-orm"
+import { SQLiteTable } from "drizzle-orm/sqlite-core"
+import type { CollectionDefinition } from "./access/collection.ts"
+import { type Collections, compileCollections } from "./access/model.ts"
+
+export type {
+  Access,
+  Action,
+  CollectionDefinition,
+  CollectionOptions,
+  FieldOptions,
+  Rule,
+} from "./access/collection.ts"
+export { collection } from "./access/collection.ts"
+export type { Filter } from "./access/filter-types.ts"
+export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } from "./access/rules.ts"
+export type { Caller } from "./core/caller.ts"
+export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
+export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
+
+export interface BackendOptions<C extends Readonly<Record<string, CollectionDefinition>>> {
+  /** The module of the schema file; what isn't a table in it is passed over. */
+  tables: Readonly<Record<string, unknown>>
+  collections: C
+}
+
+export interface Backend<
+  C extends Readonly<Record<string, CollectionDefinition>> = Readonly<Record<string, CollectionDefinition>>,
+> {
+  readonly definitions: C
+  /** The application's tables, as drizzle-kit sees them. */
+  readonly tables: readonly SQLiteTable[]
+  readonly collections: Collections
+}
+
+/**
+ * Checks the definitions and ties them together.
+ *
+ * @throws TypeError that names the place and the mend when a definition is wrong.
+ * @example
+ * export const backend = defineBackend({ tables, collections })
+ */
+export function defineBackend<const C extends Readonly<Record<string, CollectionDefinition>>>(
+  options: BackendOptions<C>,
+): Backend<C> {
+  return {
+    definitions: options.collections,
+    tables: Object.values(options.tables).filter((value): value is SQLiteTable => is(value, SQLiteTable)),
+    collections: compileCollections(options.collections),
+  }
+}

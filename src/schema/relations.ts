@@ -1,0 +1,35 @@
+/** Relations between tables, as the developer declares them. */
+
+import type { InferSelectModel } from "drizzle-orm"
+import type { SQLiteTable } from "drizzle-orm/sqlite-core"
+
+export interface RelationOptions<K extends string = string> {
+  /** The foreign key column, when the two tables are tied by more than one: of this table for `one`, of the other for `many`. */
+  key?: string
+  /** The fields that can be seen through the relation. Needed when the other table is no collection. */
+  fields?: readonly K[]
+}
+
+/** A relation; made with {@link one} or {@link many}. */
+export interface Relation<T extends SQLiteTable = SQLiteTable, Many extends boolean = boolean> {
+  readonly table: T
+  readonly many: Many
+  readonly key: string | undefined
+  readonly fields: readonly string[] | undefined
+}
+
+/** The record that a foreign key of this table names, or null. */
+export function one<T extends SQLiteTable>(
+  table: T,
+  options: RelationOptions<keyof InferSelectModel<T> & string> = {},
+): Relation<T, false> {
+  return { table, many: false, key: options.key, fields: options.fields }
+}
+
+/** The records whose foreign key names this one, newest first, at most 100. */
+export function many<T extends SQLiteTable>(
+  table: T,
+  options: RelationOptions<keyof InferSelectModel<T> & string> = {},
+): Relation<T, true> {
+  return { table, many: true, key: options.key, fields: options.fields }
+}
