@@ -1,0 +1,87 @@
+/** What scripts on this machine share: the secret in `.dev.vars`, and the D1 database that `wrangler dev` uses. */
+
+import { randomBytes } from "node:crypto"
+import { appendFile, link, readFile, rm, writeFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { setTimeout as wait } from "node:timers/promises"
+import { parseEnv } from "node:util"
+
+export const PROJECT_ROOT = resolve(import.meta.dirname, "..")
+
+const SECRET = "SELVEDGE_SECRET"
+const SECRET_BYTES = 32
+const BINDING = "DB"
+const BUSY_ATTEMPTS = 40
+const BUSY_WAIT_MS = 50
+
+export interface LocalDatabase {
+  readonly db: D1Database
+  dispose(): Promise<void>
+}
+
+/** The Worker's secret for local work, from `.dev.vars` in `root`; written there (readable by its owner) when missing. */
+export async function ensureDevVars(root: string): Promise<string> {
+  const path = join(root, ".dev.vars")
+  const existing = await readText(path)
+  const secret = existing === undefined ? undefined : parseEnv(existing)[SECRET]
+  if (secret) return secret
+
+  const line = `${SECRET}="${randomBytes(SECRET_BYTES).toString("base64url")}"\n`
+  if (existing === undefined) await createWhole(path, line)
+  else await appendFile(path, existing === "" || existing.endsWith("\n") ? line : `\n${line}`)
+  return parseEnv(await readFile(path, "utf8"))[SECRET]!
+}
+
+/**
+ * The D1 database of `wrangler dev`, also while it runs. Reads never collide with the server's; writes may, so make
+ * few of them and wrap them in {@link whileBusy}.
+ *
+ * @param options.persistTo The state folder, as given to `wrangler dev`, relative to the working directory;
+ * `.wrangler/state` of the project by default.
+ */
+export async function openLocal(options: { persistTo?: string | undefined } = {}): Promise<LocalDatabase> {
+  const state = options.persistTo ? resolve(options.persistTo) : join(PROJECT_ROOT, ".wrangler/state")
+  // read by wrangler while it loads: nothing of its own on stdout, no reports, and no look-up of request.cf
+  process.env.WRANGLER_LOG ??= "error"
+  process.env.WRANGLER_SEND_METRICS ??= "false"
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false"
+  const { getPlatformProxy } = await import("wrangler")
+  const proxy = await getPlatformProxy<{ [BINDING]: D1Database }>({
+    configPath: join(PROJECT_ROOT, "wrangler.toml"),
+    persist: { path: join(state, "v3") },
+    remoteBindings: false,
+  })
+  return { db: proxy.env[BINDING], dispose: proxy.dispose }
+}
+
+/** Runs a write again while the dev server holds the database's lock. `write` must be safe to repeat. */
+export async function whileBusy<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write()
+    } catch (error) {
+      if (attempt === BUSY_ATTEMPTS || !String(error).includes("SQLITE_BUSY")) throw error
+      await wait(BUSY_WAIT_MS)
+    }
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined
+    throw error
+  })
+}
+
+/** Creates the file with all of its text at once; one that another script created in the meantime stays. */
+async function createWhole(path: string, text: string): Promise<void> {
+  const draft = `${path}.${process.pid}`
+  await writeFile(draft, text, { mode: 0o600 })
+  try {
+    await link(draft, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  } finally {
+    await rm(draft)
+  }
+}
