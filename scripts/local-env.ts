@@ -33,8 +33,8 @@ export async function ensureDevVars(root: string): Promise<string> {
 }
 
 /**
- * The D1 database of `wrangler dev`, also while it runs. Reads never collide with the server's; writes may, so make
- * few of them and wrap them in {@link whileBusy}.
+ * The D1 database of `wrangler dev`, also while it runs. Its writes and the server's can collide, so make few of them
+ * and wrap the work in {@link whileBusy}.
  *
  * @param options.persistTo The state folder, as given to `wrangler dev`, relative to the working directory;
  * `.wrangler/state` of the project by default.
@@ -54,13 +54,16 @@ export async function openLocal(options: { persistTo?: string | undefined } = {}
   return { db: proxy.env[BINDING], dispose: proxy.dispose }
 }
 
-/** Runs a write again while the dev server holds the database's lock. `write` must be safe to repeat. */
-export async function whileBusy<T>(write: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work` again while the dev server holds the database's lock; it must be safe to repeat. Even a read can meet the
+ * lock while the file is being opened, which workerd tells as an internal error.
+ */
+export async function whileBusy<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await write()
+      return await work()
     } catch (error) {
-      if (attempt === BUSY_ATTEMPTS || !String(error).includes("SQLITE_BUSY")) throw error
+      if (attempt === BUSY_ATTEMPTS || !/SQLITE_BUSY|internal error/.test(String(error))) throw error
       await wait(BUSY_WAIT_MS)
     }
   }

@@ -1,0 +1,130 @@
+/** `npm run token`, run as a developer does, beside a server that holds the same database open. */
+
+import { execFile } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { decodeJwt } from "jose"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { ensureDevVars, type LocalDatabase, openLocal, PROJECT_ROOT, whileBusy } from "../../scripts/local-env.ts"
+import { runWrangler } from "../../scripts/wrangler.ts"
+import { createTokens, type Tokens } from "../../src/auth/tokens.ts"
+
+const TIMEOUT_MS = 60_000
+
+let state: string
+let server: LocalDatabase
+let tokens: Tokens
+
+beforeAll(async () => {
+  state = await mkdtemp(join(tmpdir(), "selvedge-token-"))
+  const run = await runWrangler(["d1", "migrations", "apply", "DB", "--local", "--persist-to", state])
+  if (run.code !== 0) throw new Error(run.output)
+  server = await openLocal({ persistTo: state })
+  tokens = createTokens({ db: server.db, secret: await ensureDevVars(PROJECT_ROOT), now: Date.now })
+}, TIMEOUT_MS)
+
+afterAll(async () => {
+  await server.dispose()
+  await rm(state, { recursive: true })
+})
+
+test("the token alone is printed, and names a new user with its roles", { timeout: TIMEOUT_MS }, async () => {
+  const run = await runToken("--email", "Ada.L@Example.com", "--role", "staff", "--role", "admin", "--role", "staff")
+  expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/) })
+  const token = run.stdout.trim()
+  const caller = await tokens.verify(token)
+  expect(caller).toEqual({ kind: "user", id: expect.any(String), roles: ["staff", "admin"] })
+  const { iat, exp } = decodeJwt(token)
+  expect(exp! - iat!).toBe(24 * 3600)
+  expect(await userOf("ada.l@example.com")).toMatchObject({
+    id: caller.id,
+    name: "ada.l",
+    roles: '["staff","admin"]',
+    version: 1,
+  })
+})
+
+test("roles stay without --role, and are exactly those given with it", { timeout: TIMEOUT_MS }, async () => {
+  const { id } = (await userOf("ada.l@example.com"))!
+  expect(await verified("--email", "ADA.L@example.com")).toEqual({ kind: "user", id, roles: ["staff", "admin"] })
+  expect(await userOf("ada.l@example.com")).toMatchObject({ version: 1 })
+  const changed = await verified("--email", "ada.l@example.com", "--role", "admin", "--name", "Ada")
+  expect(changed).toEqual({ kind: "user", id, roles: ["admin"] })
+  expect(await userOf("ada.l@example.com")).toMatchObject({ name: "Ada", roles: '["admin"]', version: 2 })
+})
+
+test("--service prints a token of the service, with the lifetime asked for", { timeout: TIMEOUT_MS }, async () => {
+  const { stdout } = await runToken("--service", "--expires", "15m")
+  expect(await tokens.verify(stdout.trim())).toEqual({ kind: "service", id: "service", roles: [] })
+  const { iat, exp } = decodeJwt(stdout)
+  expect(exp! - iat!).toBe(900)
+})
+
+test("it works while the server writes", { timeout: TIMEOUT_MS }, async () => {
+  const done = new AbortController()
+  const writing = writeUntil(done.signal)
+  try {
+    expect(await verified("--email", "bob@example.com")).toMatchObject({ kind: "user", roles: [] })
+  } finally {
+    done.abort()
+    expect(await writing).toBeGreaterThan(0)
+  }
+})
+
+test("before the first start it says what to do", { timeout: TIMEOUT_MS }, async () => {
+  const empty = join(state, "empty")
+  const run = await runToken("--email", "ada@example.com", "--persist-to", empty)
+  expect(run).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("run npm run dev first") })
+})
+
+test("a wrong command line prints no token", { timeout: TIMEOUT_MS }, async () => {
+  const wrong = [
+    [],
+    ["--emial", "ada@example.com"],
+    ["--email", "ada"],
+    ["--email", "ada@example.com", "--role", " "],
+    ["--email", "ada@example.com", "--service"],
+    ["--service", "--expires", "0h"],
+    ["--service", "--expires", "31d"],
+  ]
+  const runs = await Promise.all(wrong.map((args) => runToken(...args)))
+  for (const run of runs) expect(run).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/--/) })
+})
+
+interface TokenRun {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+function runToken(...args: string[]): Promise<TokenRun> {
+  const folder = args.includes("--persist-to") ? [] : ["--persist-to", state]
+  const { promise, resolve } = Promise.withResolvers<TokenRun>()
+  const script = join(PROJECT_ROOT, "scripts/token.ts")
+  execFile(process.execPath, [script, ...args, ...folder], { cwd: PROJECT_ROOT }, (error, stdout, stderr) => {
+    resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
+  })
+  return promise
+}
+
+async function verified(...args: string[]) {
+  const { stdout, stderr } = await runToken(...args)
+  if (stdout === "") throw new Error(stderr)
+  return tokens.verify(stdout.trim())
+}
+
+function userOf(email: string) {
+  return server.db.prepare("SELECT * FROM _users WHERE email = ?").bind(email).first()
+}
+
+/** @returns How many writes were made. */
+async function writeUntil(signal: AbortSignal): Promise<number> {
+  let writes = 0
+  while (!signal.aborted) {
+    const key = `written-${writes++}`
+    const write = server.db.prepare("INSERT INTO _meta (key, value) VALUES (?, '') ON CONFLICT DO NOTHING").bind(key)
+    await whileBusy(() => write.run())
+  }
+  return writes
+}
