@@ -1,1 +1,4 @@
-export default {}
+import { createWorker } from "selvedge/worker"
+import { backend } from "./backend.ts"
+
+export default createWorker(backend)

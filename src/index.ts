@@ -2,8 +2,10 @@
 
 import { is } from "drizzle-orm"
 import { SQLiteTable } from "drizzle-orm/sqlite-core"
+import type { Hono } from "hono"
 import type { CollectionDefinition } from "./access/collection.ts"
 import { type Collections, compileCollections } from "./access/model.ts"
+import type { AppEnv } from "./http/context.ts"
 
 export type {
   Access,
@@ -18,13 +20,22 @@ export type { Filter } from "./access/filter-types.ts"
 export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } from "./access/rules.ts"
 export type { Caller } from "./core/caller.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
+export { type EndpointOptions, endpoint } from "./http/endpoint.ts"
+export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
 
 export interface BackendOptions<C extends Readonly<Record<string, CollectionDefinition>>> {
   /** The module of the schema file; what isn't a table in it is passed over. */
   tables: Readonly<Record<string, unknown>>
   collections: C
+  /** Adds the application's own routes. */
+  routes?: (app: Router<C>) => unknown
+  /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
+  origins?: readonly string[]
 }
+
+/** A Hono application whose handlers find the caller, the records and `atomic` in `c.var.ctx`. */
+export type Router<C extends Readonly<Record<string, CollectionDefinition>>> = Hono<AppEnv<C>>
 
 export interface Backend<
   C extends Readonly<Record<string, CollectionDefinition>> = Readonly<Record<string, CollectionDefinition>>,
@@ -33,6 +44,8 @@ export interface Backend<
   /** The application's tables, as drizzle-kit sees them. */
   readonly tables: readonly SQLiteTable[]
   readonly collections: Collections
+  readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
+  readonly origins: readonly string[]
 }
 
 /**
@@ -49,5 +62,18 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     definitions: options.collections,
     tables: Object.values(options.tables).filter((value): value is SQLiteTable => is(value, SQLiteTable)),
     collections: compileCollections(options.collections),
+    routes: options.routes as Backend["routes"],
+    origins: checkOrigins(options.origins ?? []),
   }
+}
+
+function checkOrigins(origins: readonly string[]): readonly string[] {
+  for (const origin of origins) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw new TypeError(
+        `origins: "${origin}" is no origin; write scheme, host and port only, such as https://shop.example`,
+      )
+    }
+  }
+  return origins
 }

@@ -46,6 +46,15 @@ export interface ResolvedRelation {
   readonly targetColumn: Column
 }
 
+/** A foreign key over one column, and the collection that it leads to. */
+export interface ResolvedReference {
+  readonly column: Column
+  readonly target: TableModel
+  /** The SQL name of the column that is referred to. */
+  readonly targetName: string
+  readonly collection: Collection | undefined
+}
+
 export interface Collection {
   readonly name: string
   readonly table: TableModel
@@ -53,6 +62,7 @@ export interface Collection {
   readonly fields: ReadonlyMap<string, FieldOptions>
   readonly stamps: ReadonlyMap<string, (caller: Caller) => unknown>
   readonly relations: ReadonlyMap<string, ResolvedRelation>
+  readonly references: readonly ResolvedReference[]
   readonly sorts: readonly Sort[]
   readonly search: readonly Column[]
   readonly input: ReadonlyMap<string, z.ZodType>
@@ -63,7 +73,7 @@ export type Collections = ReadonlyMap<string, Collection>
 
 /** @throws TypeError that names the collection, what is wrong there and how to mend it. */
 export function compileCollections(definitions: Readonly<Record<string, CollectionDefinition>>): Collections {
-  const collections = new Map<string, Collection & { relations: Map<string, ResolvedRelation> }>()
+  const collections = new Map<string, ReturnType<typeof compileCollection>>()
   const byTable = new Map<SQLiteTable, Collection>()
   for (const [name, definition] of Object.entries(definitions)) {
     const compiled = compileCollection(name, definition)
@@ -73,6 +83,9 @@ export function compileCollections(definitions: Readonly<Record<string, Collecti
     byTable.set(definition.table, compiled)
   }
   for (const collection of collections.values()) {
+    for (const { column, target, targetName } of collection.table.references) {
+      collection.references.push({ column, target: tableModel(target), targetName, collection: byTable.get(target) })
+    }
     for (const [name, relation] of Object.entries(definitions[collection.name]!.relations)) {
       collection.relations.set(name, resolveRelation(collection, name, relation, byTable))
     }
@@ -125,6 +138,7 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     fields,
     stamps: named("stamp", options.stamp as Record<string, (caller: Caller) => unknown>),
     relations: new Map<string, ResolvedRelation>(),
+    references: [] as ResolvedReference[],
     sorts: compileSorts(name, model, options.sorts ?? [], column),
     search: (options.search ?? []).map((key) => {
       const found = column("search", key)

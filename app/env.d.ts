@@ -1,0 +1,8 @@
+declare namespace Cloudflare {
+  interface Env {
+    DB: D1Database
+    ASSETS: Fetcher
+    /** At least 32 random characters; encrypts the signing keys. */
+    SELVEDGE_SECRET: string
+  }
+}

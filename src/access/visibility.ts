@@ -1,0 +1,104 @@
+/** What a caller may see and do in a collection. The service may do everything. */
+
+import type { Caller } from "../core/caller.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import type { Column } from "../schema/columns.ts"
+import type { Action } from "./collection.ts"
+import { ALWAYS, FilterError, type FilterNode, type FilterScope, NEVER, parseFilter } from "./filter.ts"
+import type { Collection, ResolvedRelation } from "./model.ts"
+
+/** The rows on which a caller may do something: all, none, or those of a filter. A missing rule means none. */
+export function accessFilter(collection: Collection, action: Action, caller: Caller): FilterNode {
+  if (caller.kind === "service") return ALWAYS
+  const rule = collection.access[action]
+  if (!rule) return NEVER
+  const answer = rule(caller)
+  if (answer === true) return ALWAYS
+  if (!answer) return NEVER
+  try {
+    return parseFilter(answer, ruleScope(collection))
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    console.error(
+      JSON.stringify({
+        level: "error",
+        event: "rule_denied",
+        collection: collection.name,
+        action,
+        detail: error.message,
+      }),
+    )
+    return NEVER
+  }
+}
+
+/** @throws SelvedgeError `unauthenticated` or `forbidden` when no row at all is allowed, before any look at an id. */
+export function requireAccess(collection: Collection, action: Action, caller: Caller): FilterNode {
+  const filter = accessFilter(collection, action, caller)
+  if (filter.type === "constant" && !filter.value) throw refused(caller)
+  return filter
+}
+
+export function refused(caller: Caller): SelvedgeError {
+  if (caller.kind !== "anonymous") return new SelvedgeError("forbidden", "You may not do this.")
+  return new SelvedgeError("unauthenticated", "Sign in to do this.", { headers: { "WWW-Authenticate": "Bearer" } })
+}
+
+/** The columns a caller may see, in the table's order. */
+export function visibleColumns(collection: Collection, caller: Caller): readonly Column[] {
+  if (caller.kind === "service" || collection.fields.size === 0) return collection.table.columns
+  return collection.table.columns.filter((column) => collection.fields.get(column.key)?.read?.(caller) ?? true)
+}
+
+/** The columns a caller may see through a relation, in the table's order. */
+export function visibleThrough(relation: ResolvedRelation, caller: Caller): readonly Column[] {
+  const { collection, fields } = relation
+  const columns = collection ? visibleColumns(collection, caller) : relation.target.columns
+  return fields ? columns.filter((column) => fields.has(column.key)) : columns
+}
+
+/** The related rows a caller may see. A table that is no collection shows its declared fields to all who see the relation. */
+export function visibleRows(relation: ResolvedRelation, caller: Caller): FilterNode {
+  return relation.collection ? accessFilter(relation.collection, "read", caller) : ALWAYS
+}
+
+/** A rule may name every column and relation. */
+export function ruleScope(collection: Collection): FilterScope {
+  return {
+    column: (key) => collection.table.byKey.get(key),
+    relation: (name) => {
+      const relation = collection.relations.get(name)
+      return (
+        relation && {
+          relation,
+          visible: ALWAYS,
+          scope: relation.collection ? ruleScope(relation.collection) : tableScope(relation),
+        }
+      )
+    },
+  }
+}
+
+/** A caller may name what it can read, and through a relation what it can read there. */
+export function callerScope(collection: Collection, caller: Caller): FilterScope {
+  return scopeOver(visibleColumns(collection, caller), collection, caller)
+}
+
+function scopeOver(columns: readonly Column[], collection: Collection | undefined, caller: Caller): FilterScope {
+  return {
+    column: (key) => columns.find((column) => column.key === key),
+    relation: (name) => {
+      const relation = collection?.relations.get(name)
+      if (!relation) return undefined
+      return {
+        relation,
+        visible: visibleRows(relation, caller),
+        scope: scopeOver(visibleThrough(relation, caller), relation.collection, caller),
+      }
+    },
+  }
+}
+
+function tableScope(relation: ResolvedRelation): FilterScope {
+  return { column: (key) => relation.target.byKey.get(key), relation: () => undefined }
+}

@@ -1,0 +1,127 @@
+/** One request's view of D1: a session that is as fresh as its bookmark, and what it cost. */
+
+import { SelvedgeError } from "../core/problem.ts"
+import { formatBookmark, parseBookmark } from "./bookmark.ts"
+import { readFailure } from "./errors.ts"
+
+export interface Query {
+  readonly sql: string
+  readonly params: readonly unknown[]
+}
+
+export type ResultRow = Record<string, unknown>
+
+export interface Cost {
+  /** Calls of D1; each is a round trip. */
+  trips: number
+  statements: number
+  rowsRead: number
+  rowsWritten: number
+}
+
+/** The newest change and the history it belongs to, as one column; every read and every write selects it. */
+export const FRESHNESS =
+  "(SELECT value FROM _meta WHERE key = 'epoch') || '.' || coalesce((SELECT max(seq) FROM _changes), 0)"
+
+/** What an isolate remembers between requests: the epoch, to tell a bookmark of another history. */
+export interface Epochs {
+  current: string | undefined
+}
+
+export class Database {
+  readonly cost: Cost = { trips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 }
+  readonly #d1: D1Database
+  readonly #epochs: Epochs
+  readonly #bookmark: string | undefined
+  #session: D1DatabaseSession | undefined
+  #seq: number | undefined
+
+  /** @param bookmark The caller's `Selvedge-Bookmark`. */
+  constructor(d1: D1Database, epochs: Epochs, bookmark?: string) {
+    this.#d1 = d1
+    this.#epochs = epochs
+    this.#bookmark = bookmark
+  }
+
+  /** Runs one statement on the nearest replica that is fresh enough. */
+  async read(query: Query): Promise<ResultRow[]> {
+    const session = this.#open(this.#constraint())
+    this.cost.trips++
+    this.cost.statements++
+    try {
+      const result = await session
+        .prepare(query.sql)
+        .bind(...query.params)
+        .all<ResultRow>()
+      this.#count(result.meta)
+      return result.results
+    } catch (error) {
+      throw refusal(error)
+    }
+  }
+
+  /**
+   * Runs statements on the primary as one transaction: all or nothing.
+   * @throws What D1 threw; `readFailure` says what it means.
+   */
+  async write(queries: readonly Query[]): Promise<ResultRow[][]> {
+    const session = this.#open("first-primary")
+    this.cost.trips++
+    this.cost.statements += queries.length
+    const results = await session.batch<ResultRow>(
+      queries.map((query) => session.prepare(query.sql).bind(...query.params)),
+    )
+    for (const result of results) this.#count(result.meta)
+    return results.map((result) => result.results)
+  }
+
+  /** Takes in what a statement selected as {@link FRESHNESS}. */
+  sawFreshness(text: unknown): void {
+    if (typeof text !== "string") return
+    const [epoch, seq] = text.split(".")
+    this.#epochs.current = epoch
+    this.#seq = Number(seq)
+  }
+
+  /** The bookmark of the answer; undefined when the database was not asked. */
+  bookmark(): string | undefined {
+    const epoch = this.#epochs.current
+    if (this.#seq === undefined || !epoch) return undefined
+    return formatBookmark({ epoch, seq: this.#seq, d1: this.#session?.getBookmark() ?? "" })
+  }
+
+  /** The session that Drizzle runs on in an application's own route. */
+  get session(): D1DatabaseSession {
+    return this.#open(this.#constraint())
+  }
+
+  /** A caller without a bookmark takes what is near; one of a history we don't know asks the primary. */
+  #constraint(): string {
+    if (this.#bookmark === undefined) return "first-unconstrained"
+    const bookmark = parseBookmark(this.#bookmark)
+    return bookmark?.d1 && bookmark.epoch === this.#epochs.current ? bookmark.d1 : "first-primary"
+  }
+
+  #open(constraint: string): D1DatabaseSession {
+    this.#session ??= this.#d1.withSession(constraint)
+    return this.#session
+  }
+
+  #count(meta: D1Meta): void {
+    this.cost.rowsRead += meta.rows_read ?? 0
+    this.cost.rowsWritten += meta.rows_written ?? 0
+  }
+}
+
+/** What a failed statement is to the caller, where nothing more is known of it. */
+export function refusal(error: unknown): unknown {
+  const { kind } = readFailure(error)
+  if (kind === "overloaded") {
+    return new SelvedgeError("overloaded", "The database is busy; try again.", {
+      headers: { "Retry-After": "1" },
+      cause: error,
+    })
+  }
+  if (kind === "timeout") return new SelvedgeError("timeout", "The database took too long.", { cause: error })
+  return error
+}

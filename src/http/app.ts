@@ -1,0 +1,86 @@
+/** The Hono application of a backend. */
+
+import { Hono } from "hono"
+import { cors } from "hono/cors"
+import type { Collections } from "../access/model.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import type { AppEnv } from "./context.ts"
+import { methodNotAllowed } from "./methods.ts"
+import { type FrameOptions, frame } from "./middleware/frame.ts"
+import { problemResponse } from "./problem.ts"
+import { batchRoute } from "./routes/batch.ts"
+import { collectionRoutes } from "./routes/collections.ts"
+import { operationRoutes } from "./routes/operations.ts"
+
+/** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
+const PREFLIGHT_MAX_AGE = 7_200
+
+export interface AppOptions extends FrameOptions {
+  readonly collections: Collections
+  /** Origins of sites that may call from a browser. */
+  readonly origins: readonly string[]
+  readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
+}
+
+export function createApp(options: AppOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>()
+  app.use(frame(options))
+  app.use(crossOrigin(options.origins))
+  app.onError((error, c) => problemResponse(error, c.req.path, c.var.state.requestId))
+  operationRoutes(app, options.tokens)
+  batchRoute(app, options.collections)
+  const engineRoutes = app.routes.length
+  options.routes?.(app)
+  refuseOtherMethods(app, app.routes.slice(engineRoutes))
+  collectionRoutes(app, options.collections)
+  app.notFound(() => {
+    throw new SelvedgeError("not_found", "There is nothing at this path.")
+  })
+  return app
+}
+
+function crossOrigin(origins: readonly string[]) {
+  return cors({
+    origin: [...origins],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    allowHeaders: [
+      "Authorization",
+      "Content-Type",
+      "Idempotency-Key",
+      "If-Match",
+      "If-None-Match",
+      "Selvedge-Bookmark",
+      "X-Request-Id",
+      "traceparent",
+    ],
+    exposeHeaders: [
+      "ETag",
+      "Idempotency-Replayed",
+      "Link",
+      "Location",
+      "RateLimit",
+      "RateLimit-Policy",
+      "Retry-After",
+      "Selvedge-Bookmark",
+      "WWW-Authenticate",
+      "X-Request-Id",
+    ],
+    maxAge: PREFLIGHT_MAX_AGE,
+  })
+}
+
+/** A path of the application's own that exists with another method is 405, not 404. */
+function refuseOtherMethods(app: Hono<AppEnv>, routes: readonly { path: string; method: string }[]): void {
+  const methods = new Map<string, Set<string>>()
+  for (const { path, method } of routes) {
+    if (method === "ALL") continue
+    const known = methods.get(path) ?? new Set()
+    methods.set(path, known.add(method))
+    if (method === "GET") known.add("HEAD")
+  }
+  for (const [path, known] of methods) {
+    app.all(path, () => {
+      throw methodNotAllowed([...known])
+    })
+  }
+}

@@ -1,0 +1,77 @@
+/** Request bodies: JSON in UTF-8, bounded in size and depth. */
+
+import { SelvedgeError } from "../core/problem.ts"
+
+export const MOST_BODY_BYTES = 1024 * 1024
+const MOST_JSON_DEPTH = 32
+
+export interface Body {
+  readonly text: string
+  readonly json: unknown
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** @throws SelvedgeError `unsupported_media_type`, `payload_too_large` or `invalid_json`, in this order. */
+export async function readJson(request: Request, types: readonly string[] = ["application/json"]): Promise<Body> {
+  requireType(request.headers.get("Content-Type"), types)
+  const bytes = await readBytes(request)
+  let json: unknown
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch (cause) {
+    throw new SelvedgeError("invalid_json", "The body is not UTF-8.", { cause })
+  }
+  try {
+    json = JSON.parse(text)
+  } catch (cause) {
+    throw new SelvedgeError("invalid_json", "The body is not JSON.", { cause })
+  }
+  if (isDeeper(json, MOST_JSON_DEPTH))
+    throw new SelvedgeError("invalid_json", `The body is nested deeper than ${MOST_JSON_DEPTH} levels.`)
+  return { text, json }
+}
+
+function requireType(header: string | null, types: readonly string[]): void {
+  const [type = "", ...parameters] = (header ?? "")
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith("charset="))
+    ?.slice("charset=".length)
+    .replaceAll('"', "")
+  if (!types.includes(type)) {
+    throw new SelvedgeError("unsupported_media_type", `Send ${types.join(" or ")}.`, {
+      headers: { Accept: types.join(", ") },
+    })
+  }
+  if (charset && charset !== "utf-8" && charset !== "utf8")
+    throw new SelvedgeError("unsupported_media_type", "Send UTF-8.")
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const declared = request.headers.get("Content-Length")
+  if (declared !== null && Number(declared) > MOST_BODY_BYTES) throw tooLarge()
+  if (declared !== null || !request.body) return new Uint8Array(await request.arrayBuffer())
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    size += chunk.byteLength
+    if (size > MOST_BODY_BYTES) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer())
+}
+
+function tooLarge(): SelvedgeError {
+  return new SelvedgeError("payload_too_large", `A body may hold ${MOST_BODY_BYTES} bytes.`)
+}
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false
+  if (depth === 0) return true
+  for (const item of Object.values(value)) if (isDeeper(item, depth - 1)) return true
+  return false
+}

@@ -1,0 +1,41 @@
+/** What a request carries from middleware to handler. */
+
+import type { DrizzleD1Database } from "drizzle-orm/d1"
+import type { CollectionDefinition } from "../access/collection.ts"
+import type { Caller } from "../core/caller.ts"
+import type { Clock } from "../core/clock.ts"
+import type { Database } from "../db/database.ts"
+import type { Atomic, AtomicStatement } from "../records/atomic.ts"
+import type { RecordsContext } from "../records/context.ts"
+import type { Claim } from "../records/idempotency.ts"
+import type { RecordsOf } from "../records/records.ts"
+
+type Definitions = Readonly<Record<string, CollectionDefinition>>
+
+/** What an application's own route gets as `c.var.ctx`. */
+export interface RouteContext<C extends Definitions = Definitions> {
+  readonly caller: Caller
+  /** Drizzle over the request's D1 session; it is not bound by access rules. */
+  readonly db: DrizzleD1Database
+  /** Records as a caller sees and writes them; `service` is bound by no rule. */
+  records(caller: Caller | "service"): RecordsOf<C>
+  /** Runs statements as one batch: all or nothing. */
+  atomic(statements: readonly AtomicStatement[], answer?: { status: number; body: unknown }): Promise<Atomic>
+  readonly requestId: string
+  /** Milliseconds since 1970. */
+  readonly now: Clock
+}
+
+/** One request, as the engine's own handlers see it. */
+export interface RequestState {
+  readonly requestId: string
+  readonly db: Database
+  caller: Caller
+  records: RecordsContext
+  /** Set where a route is idempotent and the request carries a key. */
+  claim: Claim | undefined
+}
+
+export interface AppEnv<C extends Definitions = Definitions> {
+  Variables: { ctx: RouteContext<C>; state: RequestState }
+}

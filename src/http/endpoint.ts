@@ -1,0 +1,110 @@
+/** `endpoint()`: an application's own route with access, validation, idempotency and its entry in the OpenAPI document. */
+
+import type { MiddlewareHandler } from "hono"
+import type * as z from "zod"
+import type { CallerRule } from "../access/rules.ts"
+import { refused } from "../access/visibility.ts"
+import { invalidQuery, SelvedgeError, validationFailed } from "../core/problem.ts"
+import { uniqueParameters } from "../query/parameters.ts"
+import { ReplayError } from "../records/atomic.ts"
+import { type Claim, createClaim, findAnswer } from "../records/idempotency.ts"
+import { readJson } from "./body.ts"
+import type { AppEnv, RequestState } from "./context.ts"
+import { requestFacts } from "./request-facts.ts"
+
+export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.ZodType = z.ZodType> {
+  /** One line, for the OpenAPI document. */
+  summary: string
+  description?: string
+  /** Who may call it, decided by the caller alone. */
+  access: CallerRule
+  /** The JSON body; `c.req.valid("json")` has it. Without one, no body is read. */
+  body?: B
+  /** The query parameters, all text; `c.req.valid("query")` has them. */
+  query?: Q
+  /** What a success answers. */
+  answer: { status: 200 | 201 | 202 | 204; description: string; schema?: z.ZodType }
+  /** Codes of the problems it answers with 422. */
+  problems?: readonly string[]
+  /** `required`: 428 without an `Idempotency-Key`. All writes then go through one `ctx.atomic(statements, answer)`. */
+  idempotency?: "optional" | "required"
+}
+
+type Validated<B extends z.ZodType, Q extends z.ZodType> = {
+  in: { json: z.input<B>; query: z.input<Q> }
+  out: { json: z.output<B>; query: z.output<Q> }
+}
+
+const documented = new WeakMap<object, EndpointOptions>()
+
+/** What `endpoint()` was told, found again by the handler it returned. */
+export function endpointOptions(handler: object): EndpointOptions | undefined {
+  return documented.get(handler)
+}
+
+/**
+ * @example
+ * app.post("/v1/checkout", endpoint({ summary: "Buy the cart", access: signedIn, answer: { status: 201, description: "The order" } }), handler)
+ */
+export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
+  options: EndpointOptions<B, Q>,
+): MiddlewareHandler<AppEnv, string, Validated<B, Q>> {
+  const handler: MiddlewareHandler<AppEnv, string, Validated<B, Q>> = async (c, next) => {
+    const { state } = c.var
+    if (state.caller.kind !== "service" && !options.access(state.caller)) throw refused(state.caller)
+    const body = options.body ? await readJson(c.req.raw) : undefined
+    if (options.query)
+      c.req.addValidatedData(
+        "query",
+        check(options.query, Object.fromEntries(uniqueParameters(new URL(c.req.url).searchParams)), "query"),
+      )
+    if (options.body) c.req.addValidatedData("json", check(options.body, body?.json, "body"))
+    const key = c.req.header("Idempotency-Key")
+    if (!options.idempotency || key === undefined) {
+      if (options.idempotency === "required")
+        throw new SelvedgeError("precondition_required", "Send an Idempotency-Key.")
+      return next()
+    }
+    const claim = await createClaim(state.caller, key, requestFacts(c.req.raw, body?.text ?? ""))
+    const answer = await replay(state, claim)
+    if (answer) return answer
+    state.claim = claim
+    await next()
+    if (c.error) {
+      const earlier = await replay(state, claim)
+      if (earlier) {
+        c.res = undefined
+        c.res = earlier
+      }
+      if (!earlier && c.error instanceof ReplayError)
+        throw new SelvedgeError("idempotency_in_progress", "The request under this Idempotency-Key has not ended.")
+    }
+    return undefined
+  }
+  documented.set(handler, options as unknown as EndpointOptions)
+  return handler
+}
+
+/** A repeat may fail on what the first run has changed, so a refusal is checked against the stored answer again. */
+async function replay(state: RequestState, claim: Claim): Promise<Response | undefined> {
+  const answer = await findAnswer(state.db, claim, state.records.now())
+  if (!answer || answer.status === null) return undefined
+  return new Response(answer.status === 204 ? null : answer.body, {
+    status: answer.status,
+    headers: { "Content-Type": "application/json", "Idempotency-Replayed": "true" },
+  })
+}
+
+function check(schema: z.ZodType, value: unknown, place: "query" | "body"): object {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data as object
+  const issues = result.error.issues
+  if (place === "query") throw invalidQuery(String(issues[0]!.path[0] ?? "query"), issues[0]!.message)
+  throw validationFailed(
+    issues.map((issue) => ({
+      pointer: issue.path.map((part) => `/${String(part)}`).join(""),
+      code: issue.code,
+      message: issue.message,
+    })),
+  )
+}

@@ -1,0 +1,138 @@
+/** What every request passes through: its id, its caller, the common headers, and one line in the log. */
+
+import { drizzle } from "drizzle-orm/d1"
+import type { MiddlewareHandler } from "hono"
+import type { Collections } from "../../access/model.ts"
+import { authenticate } from "../../auth/authenticate.ts"
+import type { Tokens } from "../../auth/tokens.ts"
+import { ANONYMOUS, type Caller, SERVICE } from "../../core/caller.ts"
+import type { Clock } from "../../core/clock.ts"
+import { Database, type Epochs } from "../../db/database.ts"
+import { runAtomic } from "../../records/atomic.ts"
+import { sweepAnswers } from "../../records/idempotency.ts"
+import { createRecords, type RecordsOf } from "../../records/records.ts"
+import type { AppEnv, RequestState, RouteContext } from "../context.ts"
+import { problemResponse } from "../problem.ts"
+
+export interface FrameOptions {
+  readonly d1: D1Database
+  readonly collections: Collections
+  readonly tokens: Tokens
+  readonly now: Clock
+  readonly epochs: Epochs
+}
+
+const REQUEST_ID = /^[\w.-]{1,64}$/
+/** W3C Trace Context: version, trace id, parent id, flags. */
+const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
+/** One write in so many also sweeps stored answers that are too old. */
+const WRITES_PER_SWEEP = 200
+
+const COMMON_HEADERS = {
+  "X-Content-Type-Options": "nosniff",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Referrer-Policy": "no-referrer",
+  "Strict-Transport-Security": "max-age=31536000",
+}
+
+export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const started = options.now()
+    const request = c.req.raw
+    const trace = TRACE_PARENT.exec(request.headers.get("traceparent") ?? "")?.[1]
+    const state = openState(options, request)
+    const { requestId, db } = state
+    c.set("state", state)
+    c.set("ctx", routeContext(options, state))
+    try {
+      const caller = authenticate(request.headers.get("Authorization"), options.tokens)
+      setCaller(state, caller instanceof Promise ? await caller : caller)
+      await next()
+    } catch (error) {
+      c.error = error as Error
+      c.res = problemResponse(error, c.req.path, requestId)
+    }
+    const { headers, status } = c.res
+    headers.set("X-Request-Id", requestId)
+    for (const [name, value] of Object.entries(COMMON_HEADERS)) if (!headers.has(name)) headers.set(name, value)
+    if (!headers.has("Cache-Control")) headers.set("Cache-Control", "private, no-store")
+    headers.append("Vary", "Authorization, Accept")
+    const bookmark = db.bookmark()
+    if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
+    if (c.error && status >= 500) logFailure(requestId, c.error)
+    console.log(
+      JSON.stringify({
+        level: status >= 500 ? "error" : "info",
+        event: "request",
+        requestId,
+        ...(trace && { trace }),
+        method: request.method,
+        route: c.req.path,
+        status,
+        durationMs: options.now() - started,
+        caller: state.caller.kind,
+        ...(state.caller.kind === "user" && { callerId: state.caller.id }),
+        d1: db.cost,
+      }),
+    )
+    if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
+      c.executionCtx.waitUntil(sweepAnswers(db, options.now()))
+  }
+}
+
+function openState({ d1, epochs, collections, now }: FrameOptions, request: Request): RequestState {
+  const given = request.headers.get("X-Request-Id")
+  const db = new Database(d1, epochs, request.headers.get("Selvedge-Bookmark") ?? undefined)
+  return {
+    requestId: given && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
+    db,
+    caller: ANONYMOUS,
+    records: { collections, caller: ANONYMOUS, db, now },
+    claim: undefined,
+  }
+}
+
+function setCaller(state: RequestState, caller: Caller): void {
+  if (caller === state.caller) return
+  state.caller = caller
+  state.records = { ...state.records, caller }
+}
+
+/** Everything in it is made when it is first used: most requests never do. */
+function routeContext({ now }: FrameOptions, state: RequestState): RouteContext {
+  let answered = false
+  return {
+    get caller() {
+      return state.caller
+    },
+    get db() {
+      return drizzle(state.db.session as unknown as D1Database, { casing: "snake_case" })
+    },
+    records(caller) {
+      const context = { ...state.records, caller: caller === "service" ? SERVICE : caller }
+      return createRecords(context, () => {
+        if (state.claim)
+          throw new TypeError("an idempotent route does all its writes in one ctx.atomic(statements, answer)")
+      }) as RecordsOf<Record<never, never>>
+    },
+    async atomic(statements, answer) {
+      if (state.claim && (!answer || answered)) {
+        throw new TypeError(
+          "an idempotent route calls ctx.atomic(statements, answer) once, with the answer it will give",
+        )
+      }
+      answered = true
+      return runAtomic(state.records, statements, state.claim, answer)
+    },
+    requestId: state.requestId,
+    now,
+  }
+}
+
+/** The only place where what went wrong inside is written down. */
+function logFailure(requestId: string, error: Error): void {
+  const causes: string[] = []
+  for (let cause: unknown = error; cause instanceof Error && causes.length < 5; cause = cause.cause)
+    causes.push(cause.stack ?? String(cause))
+  console.error(JSON.stringify({ level: "error", event: "failure", requestId, causes }))
+}

@@ -1,0 +1,213 @@
+/** `/v1/{collection}` and `/v1/{collection}/{id}`. */
+
+import type { Context, Hono } from "hono"
+import type { Collection, Collections } from "../../access/model.ts"
+import { accessFilter, callerScope, refused, requireAccess } from "../../access/visibility.ts"
+import { invalidQuery, SelvedgeError } from "../../core/problem.ts"
+import { MOST_GROUPS, STANDARD_GROUPS } from "../../query/aggregate.ts"
+import { isNever } from "../../query/bindings.ts"
+import {
+  AGGREGATE_PARAMETERS,
+  GET_PARAMETERS,
+  LIST_PARAMETERS,
+  onlyParameters,
+  readFilter,
+  readLimit,
+  readNames,
+  uniqueParameters,
+} from "../../query/parameters.ts"
+import { createOperation } from "../../records/create.ts"
+import { createClaim } from "../../records/idempotency.ts"
+import type { Operation, WriteResult } from "../../records/operation.ts"
+import { aggregateRecords, getRecord, listRecords, type Page } from "../../records/read.ts"
+import { MOST_PAGE_RECORDS, STANDARD_LIMIT } from "../../records/records.ts"
+import { removeOperation } from "../../records/remove.ts"
+import { replaceOperation } from "../../records/replace.ts"
+import { runOperations } from "../../records/run.ts"
+import { updateOperation } from "../../records/update.ts"
+import { requireAcceptable } from "../accept.ts"
+import { type Body, readJson } from "../body.ts"
+import { isNotModified, readPrecondition, versionTag, weakTag } from "../conditions.ts"
+import type { AppEnv, RequestState } from "../context.ts"
+import { methodNotAllowed } from "../methods.ts"
+import { requestFacts } from "../request-facts.ts"
+
+type C = Context<AppEnv>
+
+const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
+
+export function collectionRoutes(app: Hono<AppEnv>, collections: Collections): void {
+  app.all("/v1/:collection", (c) => {
+    const collection = find(collections, c.req.param("collection"))
+    requireAcceptable(c.req.raw)
+    if (c.req.method === "GET" || c.req.method === "HEAD") return list(c, collection)
+    if (c.req.method === "POST") return create(c, collection)
+    throw methodNotAllowed(["GET", "HEAD", "POST"])
+  })
+  app.all("/v1/:collection/:id", (c) => {
+    const collection = find(collections, c.req.param("collection"))
+    const id = c.req.param("id")
+    requireAcceptable(c.req.raw)
+    switch (c.req.method) {
+      case "GET":
+      case "HEAD":
+        return get(c, collection, id)
+      case "PATCH":
+        return update(c, collection, id)
+      case "PUT":
+        return replace(c, collection, id)
+      case "DELETE":
+        return remove(c, collection, id)
+    }
+    throw methodNotAllowed(["GET", "HEAD", "PATCH", "PUT", "DELETE"])
+  })
+}
+
+function find(collections: Collections, name: string): Collection {
+  const collection = collections.get(name)
+  if (!collection) throw new SelvedgeError("not_found", "There is nothing at this path.")
+  return collection
+}
+
+async function list(c: C, collection: Collection): Promise<Response> {
+  const { records, caller } = c.var.state
+  requireAccess(collection, "read", caller)
+  const url = new URL(c.req.url)
+  const parameters = uniqueParameters(url.searchParams)
+  if (parameters.has("aggregate") || parameters.has("group")) return aggregate(c, collection, parameters)
+  const count = parameters.get("count")
+  if (count !== undefined && count !== "exact") throw invalidQuery("count", "must be exact")
+  const page = await listRecords(records, collection, {
+    filter: readFilter(parameters, LIST_PARAMETERS, callerScope(collection, caller)),
+    filterText: filterText(parameters),
+    sort: parameters.get("sort"),
+    limit: readLimit(parameters, STANDARD_LIMIT, MOST_PAGE_RECORDS),
+    after: parameters.get("after"),
+    before: parameters.get("before"),
+    q: parameters.get("q"),
+    total: count === "exact",
+    fields: readNames(parameters, "fields"),
+    expand: readNames(parameters, "expand"),
+  })
+  const body = JSON.stringify(page)
+  const link = linkHeader(url, page)
+  return conditional(c, body, weakTag(body), link ? { Link: link } : {})
+}
+
+async function aggregate(c: C, collection: Collection, parameters: Map<string, string>): Promise<Response> {
+  const { records, caller } = c.var.state
+  const functions = readNames(parameters, "aggregate")
+  if (!functions) throw invalidQuery("group", "needs aggregate beside it")
+  const result = await aggregateRecords(records, collection, {
+    filter: readFilter(parameters, AGGREGATE_PARAMETERS, callerScope(collection, caller)),
+    q: parameters.get("q"),
+    aggregate: functions,
+    group: readNames(parameters, "group") ?? [],
+    limit: readLimit(parameters, STANDARD_GROUPS, MOST_GROUPS),
+  })
+  const body = JSON.stringify(result)
+  return conditional(c, body, weakTag(body), {})
+}
+
+async function get(c: C, collection: Collection, id: string): Promise<Response> {
+  requireAccess(collection, "read", c.var.state.caller)
+  const parameters = uniqueParameters(new URL(c.req.url).searchParams)
+  onlyParameters(parameters, GET_PARAMETERS)
+  const selection = { fields: readNames(parameters, "fields"), expand: readNames(parameters, "expand") }
+  const { record, version } = await getRecord(c.var.state.records, collection, id, selection)
+  const body = JSON.stringify(record)
+  const whole = !selection.fields && !selection.expand && version !== undefined
+  return conditional(c, body, whole ? versionTag(version) : weakTag(body), {})
+}
+
+async function create(c: C, collection: Collection): Promise<Response> {
+  const { state } = c.var
+  requireAccess(collection, "create", state.caller)
+  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  const precondition = readPrecondition(c.req.raw.headers, false)
+  if (precondition.ifMatch) throw new SelvedgeError("precondition_failed", "A new record has no version yet.")
+  const body = await readJson(c.req.raw)
+  return write(c, body, createOperation(state.records, collection, body.json))
+}
+
+async function update(c: C, collection: Collection, id: string): Promise<Response> {
+  const { state } = c.var
+  requireAccess(collection, "update", state.caller)
+  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  const body = await readJson(c.req.raw, PATCH_TYPES)
+  const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired)
+  return write(c, body, updateOperation(state.records, collection, id, body.json, precondition))
+}
+
+async function replace(c: C, collection: Collection, id: string): Promise<Response> {
+  const { state } = c.var
+  if ((["update", "create"] as const).every((action) => isNever(accessFilter(collection, action, state.caller))))
+    throw refused(state.caller)
+  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  const body = await readJson(c.req.raw)
+  const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired, true)
+  return write(c, body, replaceOperation(state.records, collection, id, body.json, precondition))
+}
+
+async function remove(c: C, collection: Collection, id: string): Promise<Response> {
+  const { state } = c.var
+  requireAccess(collection, "delete", state.caller)
+  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired)
+  return write(c, undefined, removeOperation(state.records, collection, id, precondition))
+}
+
+async function write(c: C, body: Body | undefined, operation: Operation): Promise<Response> {
+  const { state } = c.var
+  const claim = await claimOf(state, c.req.raw, body?.text ?? "")
+  const { results, replayed } = await runOperations(state.records, [operation], claim)
+  const [result] = results
+  const headers = writeHeaders(operation.collection, result!)
+  if (replayed) headers["Idempotency-Replayed"] = "true"
+  return new Response(result!.record === undefined ? null : JSON.stringify(result!.record), {
+    status: result!.status,
+    headers,
+  })
+}
+
+/** The claim of a request that carries an `Idempotency-Key`. */
+export async function claimOf(state: RequestState, request: Request, body: string) {
+  const key = request.headers.get("Idempotency-Key")
+  return key === null ? undefined : createClaim(state.caller, key, requestFacts(request, body))
+}
+
+export function writeHeaders(collection: Collection, { status, id, version }: WriteResult): Record<string, string> {
+  if (status === 204) return {}
+  return {
+    "Content-Type": "application/json",
+    ETag: versionTag(version),
+    ...(status === 201 && { Location: `/v1/${collection.name}/${id}` }),
+  }
+}
+
+function conditional(c: C, body: string, tag: string, extra: Record<string, string>): Response {
+  const headers = { ETag: tag, ...extra }
+  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return new Response(null, { status: 304, headers })
+  return new Response(body, { headers: { "Content-Type": "application/json", ...headers } })
+}
+
+/** The same text for the same filters, whatever their order in the URL. */
+function filterText(parameters: ReadonlyMap<string, string>): string {
+  const others: readonly string[] = ["sort", "limit", "after", "before", "fields", "expand", "count"]
+  return JSON.stringify([...parameters].filter(([name]) => !others.includes(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** RFC 8288, relative to the request. */
+function linkHeader(url: URL, { page }: Page): string {
+  const to = (name: "after" | "before", cursor: string, relation: string) => {
+    const parameters = new URLSearchParams(url.searchParams)
+    parameters.delete("after")
+    parameters.delete("before")
+    parameters.set(name, cursor)
+    return `<${url.pathname}?${parameters}>; rel="${relation}"`
+  }
+  return [
+    ...(page.next ? [to("after", page.next, "next")] : []),
+    ...(page.previous ? [to("before", page.previous, "prev")] : []),
+  ].join(", ")
+}

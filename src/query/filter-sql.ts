@@ -1,0 +1,88 @@
+/** A filter as SQL. Every part is true or false, never NULL, where it stands under a NOT; all parts are bracketed. */
+
+import type { FilterNode } from "../access/filter.ts"
+import { quote } from "../schema/columns.ts"
+import { type Bindings, ref } from "./bindings.ts"
+
+/** @param alias The alias, or the quoted name, of the filtered table. */
+export function filterSql(filter: FilterNode, alias: string, bindings: Bindings): string {
+  switch (filter.type) {
+    case "constant":
+      return filter.value ? "1" : "0"
+    case "and":
+    case "or":
+      return balanced(
+        filter.parts.map((part) => filterSql(part, alias, bindings)),
+        filter.type === "and" ? "AND" : "OR",
+      )
+    case "not":
+      return `((${filterSql(filter.part, alias, bindings)}) IS NOT TRUE)`
+    case "compare":
+      return compareSql(filter, alias, bindings)
+    case "list":
+      return listSql(filter, alias, bindings)
+    case "text":
+      return textSql(filter, alias, bindings)
+    case "has":
+      return hasSql(filter, alias, bindings)
+    case "related":
+      return relatedSql(filter, alias, bindings)
+  }
+}
+
+/** D1 bounds the depth of an expression at 100, and a flat chain is as deep as it is long: so join in halves. */
+function balanced(parts: readonly string[], word: "AND" | "OR"): string {
+  if (parts.length === 0) return word === "AND" ? "1" : "0"
+  if (parts.length === 1) return parts[0]!
+  const middle = parts.length >> 1
+  return `(${balanced(parts.slice(0, middle), word)} ${word} ${balanced(parts.slice(middle), word)})`
+}
+
+type Of<T extends FilterNode["type"]> = Extract<FilterNode, { type: T }>
+
+const SIGNS = { eq: "=", ne: "IS NOT", gt: ">", gte: ">=", lt: "<", lte: "<=" }
+
+function compareSql({ column, op, value }: Of<"compare">, alias: string, bindings: Bindings): string {
+  const c = ref(alias, column)
+  if (value === null) return op === "eq" ? `(${c} IS NULL)` : `(${c} IS NOT NULL)`
+  return `(${c} ${SIGNS[op]} ${bindings.addFor(column, value)})`
+}
+
+function listSql({ column, negated, values }: Of<"list">, alias: string, bindings: Bindings): string {
+  if (values.length === 0) return negated ? "1" : "0"
+  const member = column.kind === "bigint" ? "CAST(value AS INTEGER)" : column.kind === "blob" ? "unhex(value)" : "value"
+  const inside = `(${ref(alias, column)} IN (SELECT ${member} FROM json_each(${bindings.add(JSON.stringify(values))})))`
+  return negated ? `(${inside} IS NOT TRUE)` : inside
+}
+
+/** LIKE would read `%` and `_`, and D1 bounds its pattern at 50 bytes. */
+function textSql({ column, op, value }: Of<"text">, alias: string, bindings: Bindings): string {
+  const c = ref(alias, column)
+  const sought = bindings.add(value)
+  if (op === "contains") return `(instr(lower(${c}), lower(${sought})) > 0)`
+  return `(substr(lower(${c}), 1, length(${sought})) = lower(${sought}))`
+}
+
+function hasSql({ column, value }: Of<"has">, alias: string, bindings: Bindings): string {
+  const c = ref(alias, column)
+  const element =
+    typeof value === "boolean"
+      ? `type = '${value}'`
+      : typeof value === "string"
+        ? `value = ${bindings.add(value)} AND type = 'text'`
+        : `value = ${bindings.add(value)} AND type IN ('integer', 'real')`
+  return `(iif(json_valid(${c}), json_type(${c}), '') = 'array' AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(${c}), ${c}, '[]')) WHERE ${element}))`
+}
+
+function relatedSql({ relation, quantifier, visible, part }: Of<"related">, alias: string, bindings: Bindings): string {
+  const inner = bindings.alias()
+  const tied = `${ref(inner, relation.targetColumn)} = ${ref(alias, relation.ownColumn)}`
+  const seen = filterSql(visible, inner, bindings)
+  const inside = filterSql(part, inner, bindings)
+  const wanted = quantifier === "every" ? `(${inside}) IS NOT TRUE` : inside
+  const exists = `EXISTS (SELECT 1 FROM ${quote(relation.target.name)} ${inner} WHERE ${balanced(
+    [`(${tied})`, seen, `(${wanted})`].filter((sql) => sql !== "1" && sql !== "(1)"),
+    "AND",
+  )})`
+  return quantifier === "one" || quantifier === "some" ? `(${exists})` : `(NOT ${exists})`
+}

@@ -1,0 +1,143 @@
+/** The query string of a list, as values that the rest of `query` understands. */
+
+import {
+  all,
+  FilterError,
+  type FilterNode,
+  type FilterScope,
+  MOST_FILTER_CONDITIONS,
+  parseFilter,
+} from "../access/filter.ts"
+import { invalidQuery } from "../core/problem.ts"
+import type { Column } from "../schema/columns.ts"
+
+export const LIST_PARAMETERS = ["filter", "sort", "limit", "after", "before", "fields", "expand", "q", "count"] as const
+export const AGGREGATE_PARAMETERS = ["aggregate", "group", "filter", "q", "limit"] as const
+export const GET_PARAMETERS = ["fields", "expand"] as const
+const ALL_PARAMETERS: readonly string[] = [...LIST_PARAMETERS, ...AGGREGATE_PARAMETERS]
+
+const SIMPLE = /^([A-Za-z][A-Za-z0-9]*)(?:\[([A-Za-z]+)\])?$/
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
+
+/** @throws SelvedgeError `invalid_query` when a name stands twice. */
+export function uniqueParameters(search: URLSearchParams): Map<string, string> {
+  const parameters = new Map<string, string>()
+  for (const [name, value] of search) {
+    if (parameters.has(name)) throw invalidQuery(name, "stands more than once")
+    if (!name.isWellFormed() || !value.isWellFormed())
+      throw invalidQuery(name.toWellFormed(), "is not well-formed text")
+    parameters.set(name, value)
+  }
+  return parameters
+}
+
+/** @throws SelvedgeError `invalid_query` for a parameter that isn't one of `allowed`. */
+export function onlyParameters(parameters: ReadonlyMap<string, string>, allowed: readonly string[]): void {
+  for (const name of parameters.keys()) if (!allowed.includes(name)) throw unknownParameter(name)
+}
+
+/**
+ * Reads `filter` and every simple filter, such as `year=1999` and `rating[gte]=8`.
+ * @param allowed The parameters that are no filters.
+ * @throws SelvedgeError `invalid_query` that names the parameter.
+ */
+export function readFilter(
+  parameters: ReadonlyMap<string, string>,
+  allowed: readonly string[],
+  scope: FilterScope,
+): FilterNode {
+  const parts: FilterNode[] = []
+  let simple = 0
+  for (const [name, value] of parameters) {
+    if (name === "filter") parts.push(parse(name, parseJson(value), scope))
+    else if (!ALL_PARAMETERS.includes(name)) {
+      const [, key, op = "eq"] = SIMPLE.exec(name) ?? []
+      const column = key === undefined ? undefined : scope.column(key)
+      if (!column) throw unknownParameter(name)
+      if (++simple > MOST_FILTER_CONDITIONS)
+        throw invalidQuery(name, `there are more than ${MOST_FILTER_CONDITIONS} conditions`)
+      parts.push(parse(name, { [column.key]: { [op]: operand(name, column, op, value) } }, scope))
+    } else if (!allowed.includes(name)) throw unknownParameter(name)
+  }
+  const filter = all(parts)
+  if (parts.length > 1 && countConditions(filter) > MOST_FILTER_CONDITIONS) {
+    throw invalidQuery("filter", `there are more than ${MOST_FILTER_CONDITIONS} conditions`)
+  }
+  return filter
+}
+
+/** @throws SelvedgeError `invalid_query` outside 1 to `most`. */
+export function readLimit(parameters: ReadonlyMap<string, string>, standard: number, most: number): number {
+  const text = parameters.get("limit")
+  if (text === undefined) return standard
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > most) throw invalidQuery("limit", `must be a whole number from 1 to ${most}`)
+  return limit
+}
+
+/** @throws SelvedgeError `invalid_query` for an empty name. */
+export function readNames(parameters: ReadonlyMap<string, string>, name: string): string[] | undefined {
+  const text = parameters.get(name)
+  if (text === undefined) return undefined
+  const names = text.split(",")
+  if (names.some((part) => part === "")) throw invalidQuery(name, "takes names separated by commas")
+  return names
+}
+
+export function countConditions(filter: FilterNode): number {
+  switch (filter.type) {
+    case "constant":
+      return 0
+    case "and":
+    case "or":
+      return filter.parts.reduce((sum, part) => sum + countConditions(part), 0)
+    case "not":
+      return countConditions(filter.part)
+    case "related":
+      return 1 + countConditions(filter.part)
+    default:
+      return 1
+  }
+}
+
+function unknownParameter(name: string): Error {
+  return invalidQuery(name, "there is no such parameter or field")
+}
+
+function parse(parameter: string, input: unknown, scope: FilterScope): FilterNode {
+  try {
+    return parseFilter(input, scope)
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error
+    throw invalidQuery(parameter, error.message)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalidQuery("filter", "is not JSON")
+  }
+}
+
+function operand(parameter: string, column: Column, op: string, text: string): unknown {
+  if (op === "in" || op === "notIn")
+    return text === "" ? [] : text.split(",").map((part) => scalar(parameter, column, part))
+  if (text === "null" && (op === "eq" || op === "ne")) return null
+  return op === "has" ? text : scalar(parameter, column, text)
+}
+
+function scalar(parameter: string, column: Column, text: string): unknown {
+  switch (column.kind) {
+    case "integer":
+    case "real":
+      if (!NUMBER.test(text)) throw invalidQuery(parameter, "must be a number")
+      return Number(text)
+    case "boolean":
+      if (text !== "true" && text !== "false") throw invalidQuery(parameter, "must be true or false")
+      return text === "true"
+    default:
+      return text
+  }
+}

@@ -1,0 +1,110 @@
+/** `atomic([...])`: Drizzle statements, writes of records and expectations as one batch of D1. */
+
+import { ApplicationError, type ProblemDetail, SelvedgeError } from "../core/problem.ts"
+import { FRESHNESS, type Query, type ResultRow } from "../db/database.ts"
+import { readFailure } from "../db/errors.ts"
+import type { RecordsContext } from "./context.ts"
+import { type Claim, claimQueries } from "./idempotency.ts"
+import { RecordOperation } from "./records.ts"
+import { explainFailure } from "./run.ts"
+
+/** A statement that was built but not run; Drizzle's builders are of this form. */
+export interface BuiltStatement {
+  toSQL(): { sql: string; params: unknown[] }
+}
+
+/** What the statement before it must have done; made with {@link expectRows}. */
+export interface Expectation {
+  readonly rows: number
+  readonly error: ApplicationError
+}
+
+export type AtomicStatement = BuiltStatement | RecordOperation<unknown> | Expectation
+
+/** One result a statement: a record, the rows that RETURNING gave, or nothing for an expectation. */
+export type Atomic = readonly (unknown | ResultRow[] | undefined)[]
+
+/** Thrown when the batch stopped at a key that was used before; the answer is stored. */
+export class ReplayError extends Error {}
+
+/**
+ * Refuses the whole batch unless the statement before it changed exactly `rows` rows.
+ *
+ * @param code The problem's code, such as `out_of_stock`; answers 422.
+ * @example
+ * atomic([db.update(films).set({ stock: sql`stock - 1` }).where(…), expectRows(1, "out_of_stock")])
+ */
+export function expectRows(
+  rows: number,
+  code: string,
+  detail = "The request does not fit the data as it is now.",
+  errors?: ProblemDetail[],
+): Expectation {
+  if (!/^[a-z_]+$/.test(code)) throw new TypeError(`${code}: a problem code is made of lower-case letters and _`)
+  return { rows, error: new ApplicationError(code, detail, errors && { errors }) }
+}
+
+/** @param claim Stores `answer` under the request's Idempotency-Key, in the same batch. */
+export async function runAtomic(
+  context: RecordsContext,
+  statements: readonly AtomicStatement[],
+  claim: Claim | undefined,
+  answer: { status: number; body: unknown } | undefined,
+): Promise<Atomic> {
+  const head =
+    claim && answer
+      ? claimQueries(claim, context.now(), { status: answer.status, body: JSON.stringify(answer.body) })
+      : []
+  const parts = statements.map((statement, index) => queriesOf(statement, index))
+  try {
+    const rows = await context.db.write([
+      ...head,
+      ...parts.flat(),
+      { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] },
+    ])
+    context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
+    return share(statements, parts, rows.slice(head.length))
+  } catch (error) {
+    throw await explain(context, statements, error)
+  }
+}
+
+function queriesOf(statement: AtomicStatement, index: number): Query[] {
+  if (statement instanceof RecordOperation) return statement.operation.queries(index, undefined)
+  if ("rows" in statement) {
+    return [{ sql: `INSERT INTO _guard SELECT 'expectation:${index}' WHERE changes() <> ?`, params: [statement.rows] }]
+  }
+  return [statement.toSQL()]
+}
+
+function share(
+  statements: readonly AtomicStatement[],
+  parts: readonly Query[][],
+  rows: readonly ResultRow[][],
+): Atomic {
+  let start = 0
+  return statements.map((statement, i) => {
+    const own = rows.slice(start, start + parts[i]!.length)
+    start += parts[i]!.length
+    if (statement instanceof RecordOperation) return statement.operation.result(own).record
+    return "rows" in statement ? undefined : own[0]
+  })
+}
+
+async function explain(
+  context: RecordsContext,
+  statements: readonly AtomicStatement[],
+  error: unknown,
+): Promise<unknown> {
+  const failure = readFailure(error)
+  if (failure.kind === "guard" && failure.code === "replay") return new ReplayError()
+  if (failure.kind === "guard" && failure.code === "expectation") {
+    const expectation = statements[failure.operation]
+    return expectation && "rows" in expectation ? expectation.error : error
+  }
+  if (failure.kind === "guard") return explainFailure(context, [], failure, error)
+  if (failure.kind === "unique")
+    return new SelvedgeError("conflict", "Another record stands in the way.", { cause: error })
+  const [only] = statements.filter((statement) => statement instanceof RecordOperation)
+  return explainFailure(context, only ? [only.operation] : [], failure, error)
+}
