@@ -1,4 +1,4 @@
-/** Encrypts private signing keys at rest: AES-GCM under a key derived from the Worker's secret (AUTH 5.10). */
+/** Encrypts private signing keys at rest: AES-GCM under a key derived from the Worker's secret. */
 
 import { base64url } from "jose"
 
