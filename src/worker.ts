@@ -38,5 +38,6 @@ function openApp(backend: Backend, env: Env): Hono<AppEnv> {
     tokens: createTokens({ db: env.DB, secret: env.SELVEDGE_SECRET, now }),
     now,
     epochs: { current: undefined },
+    log: (line) => (line.level === "error" ? console.error : console.log)(JSON.stringify(line)),
   })
 }

@@ -24,32 +24,25 @@ export function owner<K extends string>(column: K): (caller: Caller) => false | 
   return (caller) => (caller.kind === "user" ? ({ [column]: caller.id } as { [P in K]: string }) : false)
 }
 
+type AnyRules = readonly ((caller: Caller) => boolean | object)[]
+type FiltersOf<R extends AnyRules> = Exclude<ReturnType<R[number]>, boolean>
+
 /** Allowed when one of the rules allows it. */
-export function anyOf<F extends object = never>(
-  ...rules: ((caller: Caller) => boolean | F)[]
-): (caller: Caller) => boolean | { or: F[] } {
+export function anyOf<const R extends AnyRules>(...rules: R): (caller: Caller) => boolean | { or: FiltersOf<R>[] } {
   return (caller) => {
-    const filters: F[] = []
-    for (const rule of rules) {
-      const answer = rule(caller)
-      if (answer === true) return true
-      if (answer) filters.push(answer)
-    }
+    const answers = rules.map((rule) => rule(caller))
+    if (answers.includes(true)) return true
+    const filters = answers.filter((answer): answer is FiltersOf<R> => typeof answer === "object")
     return filters.length > 0 && { or: filters }
   }
 }
 
 /** Allowed when all of the rules allow it. */
-export function allOf<F extends object = never>(
-  ...rules: ((caller: Caller) => boolean | F)[]
-): (caller: Caller) => boolean | { and: F[] } {
+export function allOf<const R extends AnyRules>(...rules: R): (caller: Caller) => boolean | { and: FiltersOf<R>[] } {
   return (caller) => {
-    const filters: F[] = []
-    for (const rule of rules) {
-      const answer = rule(caller)
-      if (!answer) return false
-      if (answer !== true) filters.push(answer)
-    }
+    const answers = rules.map((rule) => rule(caller))
+    if (!answers.every(Boolean)) return false
+    const filters = answers.filter((answer): answer is FiltersOf<R> => typeof answer === "object")
     return filters.length === 0 || { and: filters }
   }
 }

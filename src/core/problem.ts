@@ -59,12 +59,12 @@ export class SelvedgeError extends Error {
     this.operation = options.operation
   }
 
-  /** The same refusal, said of one operation of a batch. */
-  at(operation: number): SelvedgeError {
+  /** The same refusal, said of one operation of a batch, or of none. */
+  at(operation: number | undefined): SelvedgeError {
     return new SelvedgeError(this.code, this.message, {
       ...(this.errors && { errors: this.errors }),
       ...(this.headers && { headers: this.headers }),
-      operation,
+      ...(operation !== undefined && { operation }),
       cause: this.cause,
     })
   }

@@ -14,7 +14,7 @@ import type { Operation, Precondition } from "./operation.ts"
 import { aggregateRecords, getRecord, listRecords, type Page } from "./read.ts"
 import { removeOperation } from "./remove.ts"
 import { replaceOperation } from "./replace.ts"
-import { runOperations } from "./run.ts"
+import { runOperation } from "./run.ts"
 import { updateOperation } from "./update.ts"
 import type { CreateInput, UpdateInput, WireRecordOf } from "./wire-types.ts"
 
@@ -101,7 +101,7 @@ function collectionRecords(
   const write = <V>(operation: Operation) =>
     new RecordOperation(operation, async () => {
       guardWrite()
-      return (await runOperations(context, [operation])).results[0]!.record as V
+      return (await runOperation(context, operation)).result.record as V
     })
   return {
     list: async ({ filter, limit = STANDARD_LIMIT, ...options } = {}) => {

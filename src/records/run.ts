@@ -39,6 +39,20 @@ export async function runOperations(
   }
 }
 
+/** One write by itself: a refusal names no operation. */
+export async function runOperation(
+  context: RecordsContext,
+  operation: Operation,
+  claim?: Claim,
+): Promise<{ result: WriteResult; replayed: boolean }> {
+  try {
+    const { results, replayed } = await runOperations(context, [operation], claim)
+    return { result: results[0]!, replayed }
+  } catch (error) {
+    throw error instanceof SelvedgeError ? error.at(undefined) : error
+  }
+}
+
 function share(
   rows: readonly ResultRow[][],
   operations: readonly Operation[],

@@ -52,7 +52,7 @@ function updateTrigger(model: TableModel): Trigger {
   const updatedAt = column(model, "updatedAt")
   const before = nested("json_array", ITEMS_PER_ARRAY, [
     `json_object(${pair(id, "OLD")}, ${pair(version, "OLD")}, ${pair(updatedAt, "OLD")})`,
-    ...plainColumns(model).map(
+    ...[column(model, "createdAt"), ...plainColumns(model)].map(
       (c) => `iif(OLD.${quote(c.name)} IS NOT NEW.${quote(c.name)}, json_object(${pair(c, "OLD")}), NULL)`,
     ),
   ])

@@ -20,6 +20,8 @@ export interface FrameOptions {
   readonly tokens: Tokens
   readonly now: Clock
   readonly epochs: Epochs
+  /** Takes one structured line; errors have the level `error`. */
+  readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/
@@ -59,22 +61,21 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     headers.append("Vary", "Authorization, Accept")
     const bookmark = db.bookmark()
     if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
-    if (c.error && status >= 500) logFailure(requestId, c.error)
-    console.log(
-      JSON.stringify({
-        level: status >= 500 ? "error" : "info",
-        event: "request",
-        requestId,
-        ...(trace && { trace }),
-        method: request.method,
-        route: c.req.path,
-        status,
-        durationMs: options.now() - started,
-        caller: state.caller.kind,
-        ...(state.caller.kind === "user" && { callerId: state.caller.id }),
-        d1: db.cost,
-      }),
-    )
+    if (c.error && status >= 500)
+      options.log({ level: "error", event: "failure", requestId, causes: causesOf(c.error) })
+    options.log({
+      level: status >= 500 ? "error" : "info",
+      event: "request",
+      requestId,
+      ...(trace && { trace }),
+      method: request.method,
+      route: c.req.path,
+      status,
+      durationMs: options.now() - started,
+      caller: state.caller.kind,
+      ...(state.caller.kind === "user" && { callerId: state.caller.id }),
+      ...db.cost,
+    })
     if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
       c.executionCtx.waitUntil(sweepAnswers(db, options.now()))
   }
@@ -129,10 +130,10 @@ function routeContext({ now }: FrameOptions, state: RequestState): RouteContext 
   }
 }
 
-/** The only place where what went wrong inside is written down. */
-function logFailure(requestId: string, error: Error): void {
+/** What went wrong inside, for the operator alone. */
+function causesOf(error: Error): string[] {
   const causes: string[] = []
   for (let cause: unknown = error; cause instanceof Error && causes.length < 5; cause = cause.cause)
     causes.push(cause.stack ?? String(cause))
-  console.error(JSON.stringify({ level: "error", event: "failure", requestId, causes }))
+  return causes
 }

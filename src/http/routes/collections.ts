@@ -23,7 +23,7 @@ import { aggregateRecords, getRecord, listRecords, type Page } from "../../recor
 import { MOST_PAGE_RECORDS, STANDARD_LIMIT } from "../../records/records.ts"
 import { removeOperation } from "../../records/remove.ts"
 import { replaceOperation } from "../../records/replace.ts"
-import { runOperations } from "../../records/run.ts"
+import { runOperation } from "../../records/run.ts"
 import { updateOperation } from "../../records/update.ts"
 import { requireAcceptable } from "../accept.ts"
 import { type Body, readJson } from "../body.ts"
@@ -160,12 +160,11 @@ async function remove(c: C, collection: Collection, id: string): Promise<Respons
 async function write(c: C, body: Body | undefined, operation: Operation): Promise<Response> {
   const { state } = c.var
   const claim = await claimOf(state, c.req.raw, body?.text ?? "")
-  const { results, replayed } = await runOperations(state.records, [operation], claim)
-  const [result] = results
-  const headers = writeHeaders(operation.collection, result!)
+  const { result, replayed } = await runOperation(state.records, operation, claim)
+  const headers = writeHeaders(operation.collection, result)
   if (replayed) headers["Idempotency-Replayed"] = "true"
-  return new Response(result!.record === undefined ? null : JSON.stringify(result!.record), {
-    status: result!.status,
+  return new Response(result.record === undefined ? null : JSON.stringify(result.record), {
+    status: result.status,
     headers,
   })
 }

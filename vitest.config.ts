@@ -1,0 +1,56 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin"
+import { defineConfig } from "vitest/config"
+import { planMigration } from "./scripts/migrate/plan.ts"
+import { EMPTY } from "./scripts/migrate/table-schema.ts"
+import { engineTables } from "./src/schema/engine-tables.ts"
+import { backend } from "./test/fixture/backend.ts"
+
+/** Tests of the engine run in workerd on real D1; tests of scripts and of whole processes run in Node. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                SELVEDGE_SECRET: "a secret for tests, with more than 32 characters",
+                TEST_MIGRATIONS: await readD1Migrations("./migrations"),
+                TEST_FIXTURE: (await planFixture()).statements,
+                TEST_LONG: process.env.SELVEDGE_LONG ?? "",
+              },
+              d1Databases: ["FIXTURE"],
+            },
+          })),
+        ],
+        test: {
+          name: "workerd",
+          include: ["src/**/*.test.ts", "test/http/**/*.test.ts", "test/property/**/*.test.ts"],
+          setupFiles: ["./test/setup.ts"],
+          isolate: false,
+          maxWorkers: 1,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "node",
+          include: ["test/node/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+})
+
+function planFixture() {
+  const collections = [...backend.collections.values()]
+  return planMigration({
+    previous: EMPTY,
+    tables: [...Object.values(engineTables), ...backend.tables],
+    search: new Map(collections.map((collection) => [collection.table.name, collection.search])),
+  })
+}
