@@ -23,14 +23,14 @@ export function rebuildTables({ before, after, rebuilt }: Rebuild): string[] {
   if (rebuilt.size === 0) return []
   checkRestrict(before, after)
   const parents = parentsFirst(before)
-  const children = parents.toReversed()
   const restored = parentsFirst(after)
   // Within a cycle no order fits; elsewhere keys are checked at once, where a violation is an error and not a reset.
   const cyclic = inCycles(before).length > 0 || inCycles(after).length > 0
   return [
     ...(cyclic ? ["PRAGMA defer_foreign_keys = on"] : []),
     ...parents.map((table) => `CREATE TABLE ${keep(table)} AS SELECT ${columns(table)} FROM ${quote(table.name)}`),
-    ...children.map((table) => `${rebuilt.has(table.name) ? "DROP TABLE" : "DELETE FROM"} ${quote(table.name)}`),
+    ...parents.toReversed().map((table) => `DELETE FROM ${quote(table.name)}`),
+    ...[...rebuilt].map((name) => `DROP TABLE ${quote(name)}`),
     ...restored
       .filter((table) => rebuilt.has(table.name))
       .flatMap((table) => [createTable(table), ...table.indexes.map((index) => createIndex(table, index))]),
