@@ -1,0 +1,62 @@
+/** How long workerd takes to compile and evaluate a Worker's module. */
+
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import type { Readable } from "node:stream"
+import { unstable_readConfig as readConfig } from "wrangler"
+import { PROJECT_ROOT } from "../local-env.ts"
+
+/**
+ * workerd starts all its Workers before it listens, each in an isolate of its own. So a process with this many copies
+ * of a module takes longer than one with as many empty modules, by what that many starts take.
+ */
+const COPIES = 16
+const ROUNDS = 7
+const EMPTY = "empty.js"
+
+/** Its package has no types. */
+const workerd = (createRequire(import.meta.url)("workerd") as { default: string }).default
+
+/** @param folder Holds the module, and is written to. */
+export async function measureStartMs(folder: string, module: string): Promise<number> {
+  await writeFile(join(folder, EMPTY), "export default {}")
+  const empty: number[] = []
+  const full: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    empty.push(await timeProcess(folder, EMPTY))
+    full.push(await timeProcess(folder, module))
+  }
+  // the least is what it takes: other work on the machine only ever adds
+  return (Math.min(...full) - Math.min(...empty)) / COPIES
+}
+
+/** @returns Milliseconds until workerd listens. */
+async function timeProcess(folder: string, module: string): Promise<number> {
+  const path = join(folder, "workerd.capnp")
+  await writeFile(path, workerdConfig(module))
+  const started = performance.now()
+  const child = spawn(workerd, ["serve", path, "--control-fd=3"], { stdio: ["ignore", "ignore", "inherit", "pipe"] })
+  const exited = once(child, "exit")
+  await Promise.race([once(child.stdio[3] as Readable, "data"), exited])
+  const took = performance.now() - started
+  if (child.exitCode !== null) throw new Error(`${module} does not start`)
+  child.kill("SIGKILL")
+  await exited
+  return took
+}
+
+function workerdConfig(module: string): string {
+  const { compatibility_date, compatibility_flags } = readConfig({ config: join(PROJECT_ROOT, "wrangler.toml") })
+  const worker = `(
+    compatibilityDate = ${JSON.stringify(compatibility_date)},
+    compatibilityFlags = ${JSON.stringify(compatibility_flags)},
+    modules = [(name = "worker.js", esModule = embed ${JSON.stringify(module)})])`
+  const services = Array.from({ length: COPIES }, (_, index) => `(name = "copy-${index}", worker = ${worker})`)
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [${services.join(", ")}],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "copy-0")]);`
+}
