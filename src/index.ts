@@ -3,6 +3,7 @@
 import { is } from "drizzle-orm"
 import { SQLiteTable } from "drizzle-orm/sqlite-core"
 import type { Hono } from "hono"
+import { checkRules } from "./access/check-rules.ts"
 import type { CollectionDefinition } from "./access/collection.ts"
 import { type Collections, compileCollections } from "./access/model.ts"
 import type { AppEnv } from "./http/context.ts"
@@ -58,10 +59,12 @@ export interface Backend<
 export function defineBackend<const C extends Readonly<Record<string, CollectionDefinition>>>(
   options: BackendOptions<C>,
 ): Backend<C> {
+  const collections = compileCollections(options.collections)
+  checkRules(collections)
   return {
     definitions: options.collections,
     tables: Object.values(options.tables).filter((value): value is SQLiteTable => is(value, SQLiteTable)),
-    collections: compileCollections(options.collections),
+    collections,
     routes: options.routes as Backend["routes"],
     origins: checkOrigins(options.origins ?? []),
   }

@@ -41,7 +41,9 @@ export function requireAccess(collection: Collection, action: Action, caller: Ca
 
 export function refused(caller: Caller): SelvedgeError {
   if (caller.kind !== "anonymous") return new SelvedgeError("forbidden", "You may not do this.")
-  return new SelvedgeError("unauthenticated", "Sign in to do this.", { headers: { "WWW-Authenticate": "Bearer" } })
+  return new SelvedgeError("unauthenticated", "Sign in to do this.", {
+    headers: { "WWW-Authenticate": 'Bearer realm="selvedge"' },
+  })
 }
 
 /** The columns a caller may see, in the table's order. */

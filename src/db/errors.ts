@@ -11,7 +11,8 @@ export type Failure =
 
 /** `D1_ERROR: <text>: SQLITE_<CODE> (extended: SQLITE_<CODE>) [code: n]`, all but the text optional. */
 const D1_TEXT = /^(?:D1_ERROR: )?([\s\S]*?)(?:: SQLITE_(\w+)(?: \(extended: SQLITE_(\w+)\))?)?(?: \[code: \d+\])?$/
-const OVERLOADED = /overloaded|too many requests queued/i
+/** The last is what two local processes on one file get. */
+const OVERLOADED = /overloaded|too many requests queued|database is locked/i
 const TIMEOUT = /operation exceeded timeout|exceeded its CPU time limit/i
 
 /** @param error What a D1 call threw; Drizzle wraps it, so its causes are looked through. */

@@ -31,7 +31,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
   options.routes?.(app)
-  refuseOtherMethods(app, app.routes.slice(engineRoutes))
+  const ownRoutes = app.routes.slice(engineRoutes)
+  refuseShadowing(ownRoutes, options.collections)
+  refuseOtherMethods(app, ownRoutes)
   collectionRoutes(app, options.collections)
   app.notFound(() => {
     throw new SelvedgeError("not_found", "There is nothing at this path.")
@@ -82,5 +84,14 @@ function refuseOtherMethods(app: Hono<AppEnv>, routes: readonly { path: string; 
     app.all(path, () => {
       throw methodNotAllowed([...known])
     })
+  }
+}
+
+function refuseShadowing(routes: readonly { path: string }[], collections: Collections): void {
+  for (const { path } of routes) {
+    const [, version, name] = path.split("/")
+    if (version === "v1" && name !== undefined && collections.has(name)) {
+      throw new TypeError(`routes: ${path} would hide the collection ${name}; choose another path`)
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** The query string of a list, as values that the rest of `query` understands. */
 
+import { countConditions } from "../access/check-rules.ts"
 import {
   all,
   FilterError,
@@ -82,22 +83,6 @@ export function readNames(parameters: ReadonlyMap<string, string>, name: string)
   const names = text.split(",")
   if (names.some((part) => part === "")) throw invalidQuery(name, "takes names separated by commas")
   return names
-}
-
-export function countConditions(filter: FilterNode): number {
-  switch (filter.type) {
-    case "constant":
-      return 0
-    case "and":
-    case "or":
-      return filter.parts.reduce((sum, part) => sum + countConditions(part), 0)
-    case "not":
-      return countConditions(filter.part)
-    case "related":
-      return 1 + countConditions(filter.part)
-    default:
-      return 1
-  }
 }
 
 function unknownParameter(name: string): Error {

@@ -36,7 +36,7 @@ export function project(collection: Collection, caller: Caller, { fields, expand
   const root: Level = { columns, collection }
   const wanted: Wanted = { columns: undefined, relations: new Map() }
   for (const path of expand ?? []) addRelation(wanted, root, path, path.split("."), caller)
-  for (const path of fields ?? []) addField(wanted, root, path, path.split("."), caller, true)
+  for (const path of fields ?? []) addField(wanted, root, path, path.split("."), caller)
   return compile(root, wanted, caller)
 }
 
@@ -59,7 +59,6 @@ function addField(
   path: string,
   names: readonly string[],
   caller: Caller,
-  top: boolean,
 ): void {
   if (names.length > MOST_EXPAND_LEVELS + 1)
     throw invalidQuery("fields", `"${path}" is deeper than ${MOST_EXPAND_LEVELS} relations`)
@@ -72,9 +71,9 @@ function addField(
   }
   const relation = level.collection?.relations.get(name!)
   if (!relation) throw invalidQuery("fields", `there is no field "${path}"`)
-  if (top) wanted.columns ??= new Set()
+  wanted.columns ??= new Set()
   const inner = enter(wanted, relation)
-  if (rest.length > 0) addField(inner, levelOf(relation, caller), path, rest, caller, false)
+  if (rest.length > 0) addField(inner, levelOf(relation, caller), path, rest, caller)
 }
 
 function enter(wanted: Wanted, relation: ResolvedRelation): Wanted {

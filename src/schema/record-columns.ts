@@ -1,6 +1,11 @@
 import { customType, integer, text } from "drizzle-orm/sqlite-core"
 import { v7 as uuidv7 } from "uuid"
 
+/** A new record id: UUIDv7 (RFC 9562), so that ids sort by the time of their creation. */
+export function newId(): string {
+  return uuidv7()
+}
+
 /**
  * The columns every record has: `id` (UUIDv7 text), `createdAt` and `updatedAt` (milliseconds, UTC), and `version`
  * (1, 2, …), which a trigger moves with every change of the row, whoever made it.
@@ -12,7 +17,7 @@ export function recordColumns() {
   return {
     id: text()
       .primaryKey()
-      .$defaultFn(() => uuidv7()),
+      .$defaultFn(newId),
     createdAt: integer({ mode: "timestamp_ms" })
       .notNull()
       .$defaultFn(() => new Date()),
