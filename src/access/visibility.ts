@@ -64,6 +64,11 @@ export function visibleRows(relation: ResolvedRelation, caller: Caller): FilterN
   return relation.collection ? accessFilter(relation.collection, "read", caller) : ALWAYS
 }
 
+/** Whose relations can be followed further: a relation with declared fields shows these and nothing behind them. */
+export function reachable(relation: ResolvedRelation): Collection | undefined {
+  return relation.fields ? undefined : relation.collection
+}
+
 /** A rule may name every column and relation. */
 export function ruleScope(collection: Collection): FilterScope {
   return {
@@ -95,7 +100,7 @@ function scopeOver(columns: readonly Column[], collection: Collection | undefine
       return {
         relation,
         visible: visibleRows(relation, caller),
-        scope: scopeOver(visibleThrough(relation, caller), relation.collection, caller),
+        scope: scopeOver(visibleThrough(relation, caller), reachable(relation), caller),
       }
     },
   }

@@ -1,7 +1,7 @@
 /** `fields` and `expand`, checked against what the caller may see. */
 
 import type { Collection, ResolvedRelation } from "../access/model.ts"
-import { visibleColumns, visibleRows, visibleThrough } from "../access/visibility.ts"
+import { reachable, visibleColumns, visibleRows, visibleThrough } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
 import { invalidQuery } from "../core/problem.ts"
 import type { Column } from "../schema/columns.ts"
@@ -53,13 +53,7 @@ function addRelation(wanted: Wanted, level: Level, path: string, names: readonly
 }
 
 /** The first field that is named on a level leaves out all that aren't. */
-function addField(
-  wanted: Wanted,
-  level: Level,
-  path: string,
-  names: readonly string[],
-  caller: Caller,
-): void {
+function addField(wanted: Wanted, level: Level, path: string, names: readonly string[], caller: Caller): void {
   if (names.length > MOST_EXPAND_LEVELS + 1)
     throw invalidQuery("fields", `"${path}" is deeper than ${MOST_EXPAND_LEVELS} relations`)
   const [name, ...rest] = names
@@ -85,7 +79,7 @@ function enter(wanted: Wanted, relation: ResolvedRelation): Wanted {
 }
 
 function levelOf(relation: ResolvedRelation, caller: Caller): Level {
-  return { columns: visibleThrough(relation, caller), collection: relation.collection }
+  return { columns: visibleThrough(relation, caller), collection: reachable(relation) }
 }
 
 function compile(level: Level, wanted: Wanted, caller: Caller): Projection {

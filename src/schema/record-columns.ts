@@ -15,9 +15,7 @@ export function newId(): string {
  */
 export function recordColumns() {
   return {
-    id: text()
-      .primaryKey()
-      .$defaultFn(newId),
+    id: text().primaryKey().$defaultFn(newId),
     createdAt: integer({ mode: "timestamp_ms" })
       .notNull()
       .$defaultFn(() => new Date()),

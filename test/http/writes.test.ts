@@ -24,7 +24,9 @@ beforeAll(async () => {
     [ADA, "Ada"],
     [BOB, "Bob"],
   ]) {
-    await env.FIXTURE.prepare("INSERT INTO _users (id, created_at, updated_at, version, email, name) VALUES (?, 1, 1, 1, ?, ?)")
+    await env.FIXTURE.prepare(
+      "INSERT INTO _users (id, created_at, updated_at, version, email, name) VALUES (?, 1, 1, 1, ?, ?)",
+    )
       .bind(id, `${name}@example.com`, name)
       .run()
   }
@@ -73,10 +75,25 @@ describe("create", () => {
 
   test("fields that the caller may not write are each named", async () => {
     const answer = await ada.post("/v1/notes", {
-      body: { ownerId: ADA, secret: "s", serial: "1", score: 1, token: "t", stamped: BOB, version: 7, nonsense: 1, rank: "five", mood: "odd", tags: [{}], dueAt: "yesterday" },
+      body: {
+        ownerId: ADA,
+        secret: "s",
+        serial: "1",
+        score: 1,
+        token: "t",
+        stamped: BOB,
+        version: 7,
+        nonsense: 1,
+        rank: "five",
+        mood: "odd",
+        tags: [{}],
+        dueAt: "yesterday",
+      },
     })
     expect(answer.status).toBe(422)
-    const codes = Object.fromEntries(answer.body.errors.map((error: { pointer: string; code: string }) => [error.pointer, error.code]))
+    const codes = Object.fromEntries(
+      answer.body.errors.map((error: { pointer: string; code: string }) => [error.pointer, error.code]),
+    )
     expect(codes).toEqual({
       "/secret": "unknown_field",
       "/serial": "unknown_field",
@@ -123,7 +140,9 @@ describe("create", () => {
   })
 
   test("the service writes what only the server may write", async () => {
-    const answer = await service.post("/v1/notes", { body: { title: "x", secret: "s", stamped: "anyone", score: 2, token: "own" } })
+    const answer = await service.post("/v1/notes", {
+      body: { title: "x", secret: "s", stamped: "anyone", score: 2, token: "own" },
+    })
     expect(answer.status, answer.text).toBe(201)
     expect(answer.body).toMatchObject({ secret: "s", stamped: "anyone", score: 2, token: "own" })
   })
@@ -153,7 +172,9 @@ describe("update", () => {
     const hidden = await newNote()
     expect((await bob.patch(`/v1/notes/${seen}`, { body: { rank: 1 } })).body.code).toBe("forbidden")
     expect((await bob.patch(`/v1/notes/${hidden}`, { body: { rank: 1 } })).body.code).toBe("not_found")
-    expect((await bob.patch("/v1/notes/0199aaaa-9999-7000-8000-000000000001", { body: { rank: 1 } })).body.code).toBe("not_found")
+    expect((await bob.patch("/v1/notes/0199aaaa-9999-7000-8000-000000000001", { body: { rank: 1 } })).body.code).toBe(
+      "not_found",
+    )
     expect((await anonymous.patch(`/v1/notes/${seen}`, { body: { rank: 1 } })).status).toBe(401)
     expect((await ada.patch("/v1/notes/nonsense", { body: { rank: 1 } })).status).toBe(404)
   })
@@ -201,25 +222,39 @@ describe("replace", () => {
     const id = await newNote({ rank: 1, body: "text", source: "here", done: true })
     await env.FIXTURE.prepare("UPDATE notes SET secret = 'kept', serial = 'kept' WHERE id = ?").bind(id).run()
     const answer = await ada.put(`/v1/notes/${id}`, { body: { title: "new", ownerId: ADA } })
-    expect(answer.body).toMatchObject({ title: "new", rank: null, body: null, done: false, source: "here", stamped: ADA })
+    expect(answer.body).toMatchObject({
+      title: "new",
+      rank: null,
+      body: null,
+      done: false,
+      source: "here",
+      stamped: ADA,
+    })
     const row = await env.FIXTURE.prepare("SELECT secret, serial FROM notes WHERE id = ?").bind(id).first()
     expect(row).toEqual({ secret: "kept", serial: "kept" })
   })
 
   test("a read-only field that differs from the stored one is refused by name", async () => {
     const id = await newNote()
-    const answer = await ada.put(`/v1/notes/${id}`, { body: { title: "new", ownerId: ADA, createdAt: "2020-01-01T00:00:00.000Z" } })
+    const answer = await ada.put(`/v1/notes/${id}`, {
+      body: { title: "new", ownerId: ADA, createdAt: "2020-01-01T00:00:00.000Z" },
+    })
     expect(answer.status).toBe(422)
     expect(answer.body.errors).toMatchObject([{ pointer: "/createdAt", code: "read_only" }])
   })
 
   test("PUT makes a record that isn't there, and with If-None-Match only that", async () => {
     const path = "/v1/notes/0199aaaa-2222-7000-8000-000000000001"
-    const made = await ada.put(path, { body: { title: "made", ownerId: ADA, source: "here" }, headers: { "If-None-Match": "*" } })
+    const made = await ada.put(path, {
+      body: { title: "made", ownerId: ADA, source: "here" },
+      headers: { "If-None-Match": "*" },
+    })
     expect(made.status, made.text).toBe(201)
     expect(made.body).toMatchObject({ source: "here", stamped: ADA, version: 1 })
     expect(made.headers.get("Location")).toBe(path)
-    expect((await ada.put(path, { body: { title: "again", ownerId: ADA }, headers: { "If-None-Match": "*" } })).status).toBe(412)
+    expect(
+      (await ada.put(path, { body: { title: "again", ownerId: ADA }, headers: { "If-None-Match": "*" } })).status,
+    ).toBe(412)
     expect((await ada.put(path, { body: { title: "again", ownerId: ADA } })).status).toBe(200)
     const missing = "/v1/notes/0199aaaa-3333-7000-8000-000000000001"
     expect((await ada.put(missing, { body: { title: "x" }, headers: { "If-Match": "*" } })).status).toBe(412)
@@ -256,15 +291,23 @@ describe("delete", () => {
 describe("idempotency", () => {
   test("50 parallel creates with one key make one record and give one answer", async () => {
     const seq = await lastSeq()
-    const send = () => ada.post("/v1/notes", { body: { title: "once", ownerId: ADA }, headers: { "Idempotency-Key": "once" } })
+    const send = () =>
+      ada.post("/v1/notes", { body: { title: "once", ownerId: ADA }, headers: { "Idempotency-Key": "once" } })
     const answers = await Promise.all(Array.from({ length: 50 }, send))
-    expect(new Set(answers.map((answer) => `${answer.status} ${answer.text} ${answer.headers.get("ETag")} ${answer.headers.get("Location")}`)).size).toBe(1)
+    expect(
+      new Set(
+        answers.map(
+          (answer) => `${answer.status} ${answer.text} ${answer.headers.get("ETag")} ${answer.headers.get("Location")}`,
+        ),
+      ).size,
+    ).toBe(1)
     expect(answers.filter((answer) => answer.headers.get("Idempotency-Replayed") === "true")).toHaveLength(49)
     expect(await scenario.changes(seq)).toHaveLength(1)
   })
 
   test("the same key with another request is a mismatch, and another caller's key is another key", async () => {
-    const send = (client: Client, title: string) => client.post("/v1/notes", { body: { title }, headers: { "Idempotency-Key": "shared" } })
+    const send = (client: Client, title: string) =>
+      client.post("/v1/notes", { body: { title }, headers: { "Idempotency-Key": "shared" } })
     expect((await send(ada, "a")).status).toBe(201)
     expect((await send(ada, "b")).body.code).toBe("idempotency_mismatch")
     const other = await send(bob, "a")
@@ -274,7 +317,8 @@ describe("idempotency", () => {
 
   test("a refused write is not kept", async () => {
     const id = await newNote({ code: "kept" })
-    const send = () => ada.post("/v1/notes", { body: { title: "c", code: "kept" }, headers: { "Idempotency-Key": "refused" } })
+    const send = () =>
+      ada.post("/v1/notes", { body: { title: "c", code: "kept" }, headers: { "Idempotency-Key": "refused" } })
     expect((await send()).status).toBe(409)
     await ada.delete(`/v1/notes/${id}`)
     expect((await send()).status).toBe(201)
@@ -343,7 +387,12 @@ describe("batch", () => {
   test("the whole batch has one Idempotency-Key", async () => {
     const send = () =>
       ada.post("/v1/batch", {
-        body: { operations: [{ method: "POST", path: "/v1/notes", body: { title: "a", ownerId: ADA } }, { method: "POST", path: "/v1/notes", body: { title: "b" } }] },
+        body: {
+          operations: [
+            { method: "POST", path: "/v1/notes", body: { title: "a", ownerId: ADA } },
+            { method: "POST", path: "/v1/notes", body: { title: "b" } },
+          ],
+        },
         headers: { "Idempotency-Key": "batch" },
       })
     const [first, again] = [await send(), await send()]
@@ -353,7 +402,13 @@ describe("batch", () => {
 
   test("more than 100 operations, none, and unknown members are refused", async () => {
     const operation = { method: "POST", path: "/v1/notes", body: { title: "x" } }
-    for (const operations of [Array(101).fill(operation), [], [{ ...operation, extra: 1 }], [{ ...operation, headers: { Accept: "x" } }], "no"]) {
+    for (const operations of [
+      Array(101).fill(operation),
+      [],
+      [{ ...operation, extra: 1 }],
+      [{ ...operation, headers: { Accept: "x" } }],
+      "no",
+    ]) {
       expect((await ada.post("/v1/batch", { body: { operations } })).status).toBe(422)
     }
     expect((await ada.post("/v1/batch", { body: { operations: Array(100).fill(operation) } })).status).toBe(200)
@@ -367,7 +422,8 @@ describe("cost", () => {
       () => ada.post("/v1/notes", { body: { title: "x", ownerId: ADA, projectId: null } }),
       () => ada.patch(`/v1/notes/${id}`, { body: { rank: 2 } }),
       () => ada.put(`/v1/notes/${id}`, { body: { title: "y", ownerId: ADA } }),
-      () => ada.post("/v1/batch", { body: { operations: [{ method: "POST", path: "/v1/notes", body: { title: "x" } }] } }),
+      () =>
+        ada.post("/v1/batch", { body: { operations: [{ method: "POST", path: "/v1/notes", body: { title: "x" } }] } }),
       () => ada.post("/v1/notes", { body: { title: "x" }, headers: { "Idempotency-Key": "cost" } }),
       () => ada.delete(`/v1/notes/${id}`),
     ]) {
