@@ -205,14 +205,6 @@ function stored(column: Column, operand: unknown, path: string): Stored {
   ) {
     return operand
   }
-  if (
-    column.kind === "real" &&
-    typeof operand === "number" &&
-    Number.isInteger(operand) &&
-    !Number.isSafeInteger(operand)
-  ) {
-    throw new FilterError(path, "whole numbers beyond 2^53 are not exact")
-  }
   const result = toStored(column, operand)
   if ("fault" in result) throw new FilterError(path, result.fault)
   return result.stored

@@ -1,7 +1,7 @@
 /** A filter as SQL. Every part is true or false, never NULL, where it stands under a NOT; all parts are bracketed. */
 
 import type { FilterNode } from "../access/filter.ts"
-import { quote } from "../schema/columns.ts"
+import { type ColumnKind, quote } from "../schema/columns.ts"
 import { type Bindings, ref } from "./bindings.ts"
 
 /** @param alias The alias, or the quoted name, of the filtered table. */
@@ -50,9 +50,15 @@ function compareSql({ column, op, value }: Of<"compare">, alias: string, binding
 
 function listSql({ column, negated, values }: Of<"list">, alias: string, bindings: Bindings): string {
   if (values.length === 0) return negated ? "1" : "0"
-  const member = column.kind === "bigint" ? "CAST(value AS INTEGER)" : column.kind === "blob" ? "unhex(value)" : "value"
-  const inside = `(${ref(alias, column)} IN (SELECT ${member} FROM json_each(${bindings.add(JSON.stringify(values))})))`
+  const inside = `(${ref(alias, column)} IN (SELECT ${memberSql(column.kind)} FROM json_each(${bindings.add(JSON.stringify(values))})))`
   return negated ? `(${inside} IS NOT TRUE)` : inside
+}
+
+/** JSON writes large doubles as whole numbers, rounded in decimal: they are themselves again only as REAL. */
+function memberSql(kind: ColumnKind): string {
+  if (kind === "bigint") return "CAST(value AS INTEGER)"
+  if (kind === "real") return "CAST(value AS REAL)"
+  return kind === "blob" ? "unhex(value)" : "value"
 }
 
 /** LIKE would read `%` and `_`, and D1 bounds its pattern at 50 bytes. */
@@ -70,7 +76,7 @@ function hasSql({ column, value }: Of<"has">, alias: string, bindings: Bindings)
       ? `type = '${value}'`
       : typeof value === "string"
         ? `value = ${bindings.add(value)} AND type = 'text'`
-        : `value = ${bindings.add(value)} AND type IN ('integer', 'real')`
+        : `CAST(value AS REAL) = ${bindings.add(value)} AND type IN ('integer', 'real')`
   return `(iif(json_valid(${c}), json_type(${c}), '') = 'array' AND EXISTS (SELECT 1 FROM json_each(iif(json_valid(${c}), ${c}, '[]')) WHERE ${element}))`
 }
 
