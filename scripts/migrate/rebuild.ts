@@ -30,10 +30,14 @@ export function rebuildTables({ before, after, rebuilt }: Rebuild): string[] {
     ...(cyclic ? ["PRAGMA defer_foreign_keys = on"] : []),
     ...parents.map((table) => `CREATE TABLE ${keep(table)} AS SELECT ${columns(table)} FROM ${quote(table.name)}`),
     ...parents.toReversed().map((table) => `DELETE FROM ${quote(table.name)}`),
-    ...[...rebuilt].map((name) => `DROP TABLE ${quote(name)}`),
+    // One after the other: SQLite won't drop a table while a table that it would cascade into refers to a missing one.
     ...restored
       .filter((table) => rebuilt.has(table.name))
-      .flatMap((table) => [createTable(table), ...table.indexes.map((index) => createIndex(table, index))]),
+      .flatMap((table) => [
+        `DROP TABLE ${quote(table.name)}`,
+        createTable(table),
+        ...table.indexes.map((index) => createIndex(table, index)),
+      ]),
     ...restored.map((table) => restore(before.find((old) => old.name === table.name)!, table)),
     ...parents.map((table) => `DROP TABLE ${keep(table)}`),
   ]

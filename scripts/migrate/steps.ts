@@ -5,7 +5,7 @@ import { addColumn, createIndex } from "./ddl.ts"
 import { keyOf, type TableDiff } from "./diff.ts"
 import { inCycles, parentsFirst } from "./graph.ts"
 import { Refusal } from "./refusal.ts"
-import type { TableSchema } from "./table-schema.ts"
+import { columnOf, type TableSchema } from "./table-schema.ts"
 
 export function dropTriggers(tables: readonly TableSchema[]): string[] {
   return tables.flatMap((table) => table.triggers.map((trigger) => `DROP TRIGGER IF EXISTS ${quote(trigger.name)}`))
@@ -79,9 +79,15 @@ export function notesOf(
     ...dropped.map((table) => table.name),
     ...diffs.flatMap(({ after, droppedColumns }) => droppedColumns.map((column) => `${after.name}.${column.name}`)),
   ]
+  const tightened = diffs.flatMap(({ before, after }) =>
+    after.columns
+      .filter((column) => column.notNull && columnOf(before, column.name)?.notNull === false)
+      .map((column) => `${after.name}.${column.name}`),
+  )
   const beside = [...moved].filter((name) => !rebuilt.has(name))
   return [
     ...(gone.length ? [`It drops ${gone.join(", ")} with all values.`] : []),
+    ...(tightened.length ? [`It stops at the first row without ${tightened.join(" or ")}: backfill them before.`] : []),
     ...(rebuilt.size ? [`It rebuilds ${[...rebuilt].join(", ")}, copying every row twice.`] : []),
     ...(beside.length ? [`The rows of ${beside.join(", ")}, which refer to them, are kept aside and put back.`] : []),
     ...(gone.length + rebuilt.size

@@ -66,6 +66,7 @@ export function plan(previous: Snapshot, { tables, search = {} }: Schema, option
 
 /** Splits the file as D1 does, in one batch, and finds the statements that were meant. */
 export async function apply(db: Database, { statements }: MigrationPlan): Promise<void> {
+  if (statements.length === 0) return
   const split = unstable_splitSqlQuery(migrationText(statements))
   expect(split).toEqual(statements)
   await db.batch(split.map((sql) => db.prepare(sql)))

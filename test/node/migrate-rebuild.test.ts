@@ -169,6 +169,22 @@ test("tables go, those that refer before those that are referred to", async () =
   expect(await db.rows("SELECT id, title FROM films")).toEqual([{ id: "f1", title: "Playtime" }])
 })
 
+test("the engine's view is made again when its text changes, and its rows are not", async () => {
+  const db = await d1.evolving()
+  await db.migrate({ tables: [] })
+  const epoch = await db.rows("SELECT * FROM _meta")
+  const [view, trigger, ...rows] = db.snapshot.objects
+  db.snapshot.objects = [view!, `${trigger} `, ...rows]
+  const { statements } = await db.migrate({ tables: [] })
+  expect(statements.map((statement) => statement.split(" ", 2).join(" "))).toEqual([
+    "DROP TRIGGER",
+    "DROP VIEW",
+    "CREATE VIEW",
+    "CREATE TRIGGER",
+  ])
+  expect(await db.rows("SELECT * FROM _meta")).toEqual(epoch)
+})
+
 test("the shop's migrations are up to date with its schema, and split as they were meant", async () => {
   const folder = join(import.meta.dirname, "../../migrations")
   const search = [...backend.collections.values()].map(({ table, search }) => [table.name, search.map((c) => c.key)])
