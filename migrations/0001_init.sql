@@ -296,9 +296,4 @@ CREATE TRIGGER "_changes_reviews_delete" AFTER DELETE ON "reviews"
 BEGIN
   INSERT INTO _changes (table_name, record_id, op, before, after, at) VALUES ('reviews', OLD."id", 'delete', json_object('id', OLD."id", 'created_at', OLD."created_at", 'updated_at', OLD."updated_at", 'version', OLD."version", 'film_id', OLD."film_id", 'author_id', OLD."author_id", 'stars', OLD."stars", 'body', OLD."body", 'hidden', OLD."hidden"), NULL, CAST(unixepoch('subsec') * 1000 AS INTEGER));
 END;
-CREATE VIEW _guard AS SELECT NULL AS code WHERE 0;
-CREATE TRIGGER _guard_raise INSTEAD OF INSERT ON _guard
-BEGIN
-  SELECT RAISE(ABORT, 'SELVEDGE:' || coalesce(NEW.code, 'internal'));
-END;
 INSERT INTO _meta (key, value) VALUES ('epoch', printf('%012x', CAST(unixepoch('subsec') * 1000 AS INTEGER)) || lower(hex(randomblob(10))));

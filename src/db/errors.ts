@@ -1,5 +1,7 @@
 /** D1 reports everything as text. This is the only place that reads it. */
 
+import { GUARD_MARK } from "./guard.ts"
+
 export type Failure =
   | { kind: "guard"; code: string; operation: number; subject: string | undefined }
   | { kind: "unique"; table: string | undefined; columns: string[] }
@@ -11,6 +13,8 @@ export type Failure =
 
 /** `D1_ERROR: <text>: SQLITE_<CODE> (extended: SQLITE_<CODE>) [code: n]`, all but the text optional. */
 const D1_TEXT = /^(?:D1_ERROR: )?([\s\S]*?)(?:: SQLITE_(\w+)(?: \(extended: SQLITE_(\w+)\))?)?(?: \[code: \d+\])?$/
+/** `bad JSON path: 'SELVEDGE:<code>:<operation>:<subject>'`, the last two optional. */
+const GUARD = new RegExp(`${GUARD_MARK}([a-z_]+)(?::(\\d+))?(?::([^']*))?`)
 /** The last is what two local processes on one file get. */
 const OVERLOADED = /overloaded|too many requests queued|database is locked/i
 const TIMEOUT = /operation exceeded timeout|exceeded its CPU time limit/i
@@ -26,7 +30,7 @@ export function readFailure(error: unknown): Failure {
 
 function readText(message: string): Failure {
   const [, text = message, code] = D1_TEXT.exec(message) ?? []
-  const guard = /^SELVEDGE:([a-z_]+)(?::(\d+))?(?::(.*))?$/s.exec(text)
+  const guard = GUARD.exec(text)
   if (guard) return { kind: "guard", code: guard[1]!, operation: Number(guard[2] ?? 0), subject: guard[3] }
   const unique = /^UNIQUE constraint failed: (.*)$/s.exec(text)
   if (unique) return readUnique(unique[1]!)

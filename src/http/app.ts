@@ -6,7 +6,7 @@ import type { Collections } from "../access/model.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import type { AppEnv } from "./context.ts"
 import { methodNotAllowed } from "./methods.ts"
-import { type FrameOptions, frame } from "./middleware/frame.ts"
+import { type FrameOptions, frame, identify } from "./middleware/frame.ts"
 import { problemResponse } from "./problem.ts"
 import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
@@ -26,6 +26,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.use(frame(options))
   app.use(crossOrigin(options.origins))
+  app.use(identify(options.tokens))
   app.onError((error, c) => problemResponse(error, c.req.path, c.var.state.requestId))
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)

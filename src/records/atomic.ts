@@ -3,6 +3,7 @@
 import { ApplicationError, type ProblemDetail, SelvedgeError } from "../core/problem.ts"
 import { FRESHNESS, type Query, type ResultRow } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries } from "./idempotency.ts"
 import { RecordOperation } from "./records.ts"
@@ -72,7 +73,7 @@ export async function runAtomic(
 function queriesOf(statement: AtomicStatement, index: number): Query[] {
   if (statement instanceof RecordOperation) return statement.operation.queries(index, undefined)
   if ("rows" in statement) {
-    return [{ sql: `INSERT INTO _guard SELECT 'expectation:${index}' WHERE changes() <> ?`, params: [statement.rows] }]
+    return [guard(`SELECT 'expectation:${index}' WHERE changes() <> ?`, [statement.rows])]
   }
   return [statement.toSQL()]
 }

@@ -4,12 +4,13 @@ import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
 import { validationFailed } from "../core/problem.ts"
 import type { Query } from "../db/database.ts"
+import { guard } from "../db/guard.ts"
 import { Bindings, isAlways } from "../query/bindings.ts"
 import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Field, readInput } from "./input.ts"
-import { guard, type Operation, WriteTarget } from "./operation.ts"
+import { type Operation, WriteTarget } from "./operation.ts"
 import { requireSize } from "./size.ts"
 
 /** @throws SelvedgeError for a plain refusal, or `validation_failed`. */
@@ -92,7 +93,7 @@ export function newRowGuard(
   const row = `${target.name("id")} = ${bindings.add(id)}`
   return guard(
     `SELECT 'forbidden:${index}' WHERE NOT EXISTS (SELECT 1 FROM ${target.table} WHERE ${row} AND ${target.allowed(rule, bindings)})`,
-    bindings,
+    bindings.values,
   )
 }
 

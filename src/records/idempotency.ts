@@ -3,6 +3,7 @@
 import type { Caller } from "../core/caller.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import type { Database, Query } from "../db/database.ts"
+import { guard } from "../db/guard.ts"
 import type { Bindings } from "../query/bindings.ts"
 
 export const KEPT_MS = 24 * 60 * 60 * 1_000
@@ -54,7 +55,7 @@ export function claimQueries(
 ON CONFLICT (scope, key) DO UPDATE SET fingerprint = ?3, status = ?4, body = ?5, created_at = ?6 WHERE created_at <= ?6 - ${KEPT_MS}`,
       params: [scope, key, fingerprint, answer?.status ?? null, answer?.body ?? "[]", now],
     },
-    { sql: "INSERT INTO _guard SELECT 'replay' WHERE changes() = 0", params: [] },
+    guard("SELECT 'replay' WHERE changes() = 0", []),
   ]
 }
 
@@ -80,10 +81,8 @@ export class Recorder {
   }
 
   sizeGuard(): Query {
-    return {
-      sql: `INSERT INTO _guard SELECT 'payload_too_large:0' FROM _idempotency WHERE scope = ? AND key = ? AND octet_length(body) > ${MOST_ANSWER_BYTES}`,
-      params: [this.#claim.scope, this.#claim.key],
-    }
+    const large = `SELECT 'payload_too_large:0' FROM _idempotency WHERE scope = ? AND key = ? AND octet_length(body) > ${MOST_ANSWER_BYTES}`
+    return guard(large, [this.#claim.scope, this.#claim.key])
   }
 }
 

@@ -5,6 +5,7 @@ import type { Collection } from "../access/model.ts"
 import { accessFilter, visibleColumns } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
 import type { Query, ResultRow } from "../db/database.ts"
+import { guard } from "../db/guard.ts"
 import { Bindings } from "../query/bindings.ts"
 import { filterSql } from "../query/filter-sql.ts"
 import { decodeRecord, type Projection, projectionSql, type WireRecord } from "../query/projection.ts"
@@ -94,7 +95,7 @@ export class WriteTarget {
       const itself = reference.target === this.collection.table && stored === id ? "0" : "1"
       return guard(
         `SELECT ${bindings.add(`reference_not_found:${index}:${reference.column.key}`)} WHERE ${itself} AND NOT EXISTS (SELECT 1 FROM ${target} WHERE ${target}.${quote(reference.targetName)} = ${value} AND ${readable})`,
-        bindings,
+        bindings.values,
       )
     })
   }
@@ -122,9 +123,4 @@ export class WriteTarget {
   get keys(): string {
     return this.projection.columns.map((column) => column.key).join(",")
   }
-}
-
-/** A statement that aborts the batch with the code it selects, and does nothing when it selects none. */
-export function guard(select: string, bindings: Bindings): Query {
-  return { sql: `INSERT INTO _guard ${select}`, params: bindings.values }
 }

@@ -6,13 +6,14 @@ import type { Collection } from "../access/model.ts"
 import { accessFilter, refused } from "../access/visibility.ts"
 import { validationFailed } from "../core/problem.ts"
 import type { Query } from "../db/database.ts"
+import { guard } from "../db/guard.ts"
 import { Bindings, isAlways, isNever } from "../query/bindings.ts"
 import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
 import { insertQuery, missingFields, newRow, required, storedAnswer } from "./create.ts"
 import { type Field, readInput, writeFault } from "./input.ts"
-import { guard, type Operation, type Precondition, WriteTarget } from "./operation.ts"
+import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
 import { requireSize } from "./size.ts"
 import { afterUpdateGuard, writeUpdate } from "./update.ts"
@@ -117,13 +118,13 @@ function refuseExisting(
   const hidden = code === "forbidden" ? "not_found" : code
   return guard(
     `SELECT iif(${readable}, '${code}:${index}', '${hidden}:${index}') WHERE ${existsSql(target, id)}`,
-    bindings,
+    bindings.values,
   )
 }
 
 function refuseMissing(target: WriteTarget, id: string, code: string): Query {
   const bindings = new Bindings()
-  return guard(`SELECT ${bindings.add(code)} WHERE NOT ${existsSql(target, id)}`, bindings)
+  return guard(`SELECT ${bindings.add(code)} WHERE NOT ${existsSql(target, id)}`, bindings.values)
 }
 
 /** Aborts when a field that the caller may not write was sent with another value than the stored one. */
@@ -149,7 +150,7 @@ function mismatchGuard(
   ].join(" AND ")
   return guard(
     `SELECT code FROM (SELECT ${code} AS code FROM ${target.table} WHERE ${where}) WHERE code IS NOT NULL`,
-    bindings,
+    bindings.values,
   )
 }
 
@@ -198,6 +199,6 @@ function createdRowGuard(target: WriteTarget, rule: FilterNode, id: string, inde
   const row = `${target.name("id")} = ${bindings.add(id)}`
   return guard(
     `SELECT 'forbidden:${index}' WHERE changes() = 1 AND NOT EXISTS (SELECT 1 FROM ${target.table} WHERE ${row} AND ${target.allowed(rule, bindings)})`,
-    bindings,
+    bindings.values,
   )
 }

@@ -4,6 +4,7 @@ import { visibleColumns } from "../access/visibility.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
 import { FRESHNESS, type Query, type ResultRow, refusal } from "../db/database.ts"
 import { type Failure, readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
 import type { Column } from "../schema/columns.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, findAnswer, Recorder } from "./idempotency.ts"
@@ -162,12 +163,10 @@ async function findRefused(context: RecordsContext, operations: readonly Operati
   while (least < most) {
     const middle = (least + most) >> 1
     const queries = operations.slice(0, middle + 1).flatMap((operation, index) => operation.queries(index, undefined))
-    const failure = await context.db
-      .write([...queries, { sql: "INSERT INTO _guard VALUES ('undo')", params: [] }])
-      .then(
-        () => undefined,
-        (error: unknown) => readFailure(error),
-      )
+    const failure = await context.db.write([...queries, guard("'undo'", [])]).then(
+      () => undefined,
+      (error: unknown) => readFailure(error),
+    )
     if (failure?.kind === "guard" && failure.code === "undo") least = middle + 1
     else most = middle
   }

@@ -4,13 +4,14 @@ import type { FilterNode } from "../access/filter.ts"
 import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
 import type { Query } from "../db/database.ts"
+import { guard } from "../db/guard.ts"
 import { Bindings, isAlways } from "../query/bindings.ts"
 import { quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
 import { storedAnswer } from "./create.ts"
 import { type Field, readInput } from "./input.ts"
-import { guard, type Operation, type Precondition, WriteTarget } from "./operation.ts"
+import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
 import { MOST_RECORD_BYTES, requireSize } from "./size.ts"
 
@@ -114,7 +115,7 @@ export function afterUpdateGuard(
   const untouched = `iif(${condition}, ${untouchedReason(target, rule, row, precondition, index, bindings)}, NULL)`
   return guard(
     `SELECT code FROM (SELECT iif(changes() = 1, ${touched}, ${untouched}) AS code) WHERE code IS NOT NULL`,
-    bindings,
+    bindings.values,
   )
 }
 
@@ -130,7 +131,7 @@ export function afterDeleteGuard(
   const row = rowSql(target, bindings.add(id))
   return guard(
     `SELECT ${untouchedReason(target, rule, row, precondition, index, bindings)} WHERE changes() <> 1`,
-    bindings,
+    bindings.values,
   )
 }
 

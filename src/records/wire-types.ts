@@ -8,9 +8,13 @@ type WireValue<V> = V extends Date | bigint | Uint8Array ? string : V
 
 type ServerSet = "createdAt" | "updatedAt" | "version"
 
-export type WireRecordOf<T extends SQLiteTable> = { [K in keyof InferSelectModel<T>]: WireValue<InferSelectModel<T>[K]> }
+export type WireRecordOf<T extends SQLiteTable> = {
+  [K in keyof InferSelectModel<T>]: WireValue<InferSelectModel<T>[K]>
+}
 
 /** What a create takes. Which fields are required is checked when it runs: stamps and defaults fill some in. */
-export type CreateInput<T extends SQLiteTable> = { [K in Exclude<keyof WireRecordOf<T>, ServerSet>]?: WireRecordOf<T>[K] }
+export type CreateInput<T extends SQLiteTable> = {
+  [K in Exclude<keyof WireRecordOf<T>, ServerSet>]?: WireRecordOf<T>[K]
+}
 
 export type UpdateInput<T extends SQLiteTable> = Omit<CreateInput<T>, "id">

@@ -1,5 +1,6 @@
 import { blob, integer, real, type SQLiteColumnBuilderBase, sqliteTable, text } from "drizzle-orm/sqlite-core"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
+import { guard } from "../../src/db/guard.ts"
 import { bigint, recordColumns } from "../../src/schema/record-columns.ts"
 import { type Evolving, startD1 } from "./migrate-fixture.ts"
 
@@ -127,16 +128,14 @@ describe("no change is written", () => {
 
   test("when the batch fails", async () => {
     const last = await db.lastSeq()
-    const batch = ["UPDATE films SET year = 1", "INSERT INTO _guard SELECT 'forbidden'"].map((sql) =>
-      db.db.prepare(sql),
-    )
+    const batch = ["UPDATE films SET year = 1", guard("'forbidden'", []).sql].map((sql) => db.db.prepare(sql))
     await expect(db.db.batch(batch)).rejects.toThrow("SELVEDGE:forbidden")
     expect(await db.changes(last)).toEqual([])
     expect(await db.rows("SELECT DISTINCT version FROM films")).toEqual([{ version: 1 }])
   })
 
   test("by a guard that passes", async () => {
-    await db.db.batch([db.db.prepare("INSERT INTO _guard SELECT 'forbidden' WHERE 0")])
+    await db.db.batch([db.db.prepare(guard("SELECT 'forbidden' WHERE 0", []).sql)])
   })
 })
 

@@ -12,7 +12,6 @@ import { runAtomic } from "../../records/atomic.ts"
 import { sweepAnswers } from "../../records/idempotency.ts"
 import { createRecords, type RecordsOf } from "../../records/records.ts"
 import type { AppEnv, RequestState, RouteContext } from "../context.ts"
-import { problemResponse } from "../problem.ts"
 
 export interface FrameOptions {
   readonly d1: D1Database
@@ -46,14 +45,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     const { requestId, db } = state
     c.set("state", state)
     c.set("ctx", routeContext(options, state))
-    try {
-      const caller = authenticate(request.headers.get("Authorization"), options.tokens)
-      setCaller(state, caller instanceof Promise ? await caller : caller)
-      await next()
-    } catch (error) {
-      c.error = error as Error
-      c.res = problemResponse(error, c.req.path, requestId)
-    }
+    await next()
     const { headers, status } = c.res
     headers.set("X-Request-Id", requestId)
     for (const [name, value] of Object.entries(COMMON_HEADERS)) if (!headers.has(name)) headers.set(name, value)
@@ -78,6 +70,15 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     })
     if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
       c.executionCtx.waitUntil(sweepAnswers(db, options.now()))
+  }
+}
+
+/** Tells who asks; stands behind CORS, so that a browser may read the refusal of a bad token. */
+export function identify(tokens: Tokens): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const caller = authenticate(c.req.raw.headers.get("Authorization"), tokens)
+    setCaller(c.var.state, caller instanceof Promise ? await caller : caller)
+    await next()
   }
 }
 
