@@ -5,7 +5,7 @@ import type { Column } from "../schema/columns.ts"
 import { type Stored, textFault } from "../schema/values.ts"
 
 const VERSION = 1
-const LONGEST_CURSOR = 4_096
+const LONGEST_CURSOR = 8_192
 
 /** A sort key; without a column it is a computed number. */
 export interface CursorKey {
