@@ -114,5 +114,9 @@ export const orderItems = sqliteTable(
     quantity: integer().notNull(),
     priceCents: integer().notNull(),
   },
-  (t) => [index("order_items_by_order").on(t.orderId, t.createdAt, t.id), index("order_items_by_film").on(t.filmId)],
+  (t) => [
+    index("order_items_by_order").on(t.orderId, t.createdAt, t.id),
+    index("order_items_by_film").on(t.filmId),
+    index("order_items_by_creation").on(t.createdAt, t.id),
+  ],
 )

@@ -124,6 +124,7 @@ CREATE TABLE "order_items" (
 ) STRICT;
 CREATE INDEX "order_items_by_order" ON "order_items" ("order_id", "created_at", "id");
 CREATE INDEX "order_items_by_film" ON "order_items" ("film_id");
+CREATE INDEX "order_items_by_creation" ON "order_items" ("created_at", "id");
 CREATE TABLE "reviews" (
   "id" TEXT PRIMARY KEY NOT NULL,
   "created_at" INTEGER NOT NULL,
