@@ -1,6 +1,6 @@
 /** The Hono application of a backend. */
 
-import { Hono } from "hono"
+import { Hono, type MiddlewareHandler } from "hono"
 import { cors } from "hono/cors"
 import type { Collections } from "../access/model.ts"
 import { SelvedgeError } from "../core/problem.ts"
@@ -27,7 +27,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(frame(options))
   app.use(crossOrigin(options.origins))
   app.use(identify(options.tokens))
-  app.onError((error, c) => problemResponse(error, c.req.path, c.var.state.requestId))
+  app.onError((error, c) => problemResponse(error, c.req.path, c.var.state))
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
@@ -42,8 +42,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   return app
 }
 
-function crossOrigin(origins: readonly string[]) {
-  return cors({
+/** A request without `Origin` comes from no other site, and most come without. */
+function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
+  const handler = cors({
     origin: [...origins],
     allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     allowHeaders: [
@@ -70,6 +71,12 @@ function crossOrigin(origins: readonly string[]) {
     ],
     maxAge: PREFLIGHT_MAX_AGE,
   })
+  return async (c, next) => {
+    if (!c.req.raw.headers.has("Origin") && c.req.method !== "OPTIONS") return next()
+    const response = await handler(c, next)
+    c.var.state.complete = false
+    return response
+  }
 }
 
 /** A path of the application's own that exists with another method is 405, not 404. */

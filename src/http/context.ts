@@ -34,6 +34,8 @@ export interface RequestState {
   records: RecordsContext
   /** Set where a route is idempotent and the request carries a key. */
   claim: Claim | undefined
+  /** Whether the answer has its common headers already. */
+  complete: boolean
 }
 
 export interface AppEnv<C extends Definitions = Definitions> {

@@ -73,6 +73,7 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
     if (c.error) {
       const earlier = await replay(state, claim)
       if (earlier) {
+        state.complete = false
         c.res = undefined
         c.res = earlier
       }

@@ -1,6 +1,8 @@
 /** Refusals as RFC 9457 problems. */
 
 import { ApplicationError, type ProblemCode, SelvedgeError } from "../core/problem.ts"
+import type { RequestState } from "./context.ts"
+import { reply } from "./reply.ts"
 
 const PROBLEM_TYPE = "https://selvedge.dev/problems/"
 
@@ -74,10 +76,10 @@ export function titleOf(code: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-export function problemResponse(error: unknown, instance: string, requestId: string): Response {
-  const { problem, headers } = toProblem(error, instance, requestId)
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { "Content-Type": "application/problem+json", ...headers },
+export function problemResponse(error: unknown, instance: string, state: RequestState): Response {
+  const { problem, headers } = toProblem(error, instance, state.requestId)
+  return reply(state, JSON.stringify(problem), problem.status, {
+    "Content-Type": "application/problem+json",
+    ...headers,
   })
 }

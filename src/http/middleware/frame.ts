@@ -12,6 +12,7 @@ import { runAtomic } from "../../records/atomic.ts"
 import { sweepAnswers } from "../../records/idempotency.ts"
 import { createRecords, type RecordsOf } from "../../records/records.ts"
 import type { AppEnv, RequestState, RouteContext } from "../context.ts"
+import { completeHeaders } from "../reply.ts"
 
 export interface FrameOptions {
   readonly d1: D1Database
@@ -29,13 +30,6 @@ const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 /** One write in so many also sweeps stored answers that are too old. */
 const WRITES_PER_SWEEP = 200
 
-const COMMON_HEADERS = {
-  "X-Content-Type-Options": "nosniff",
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "Referrer-Policy": "no-referrer",
-  "Strict-Transport-Security": "max-age=31536000",
-}
-
 export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const started = options.now()
@@ -46,13 +40,8 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     c.set("state", state)
     c.set("ctx", routeContext(options, state))
     await next()
-    const { headers, status } = c.res
-    headers.set("X-Request-Id", requestId)
-    for (const [name, value] of Object.entries(COMMON_HEADERS)) if (!headers.has(name)) headers.set(name, value)
-    if (!headers.has("Cache-Control")) headers.set("Cache-Control", "private, no-store")
-    headers.append("Vary", "Authorization, Accept")
-    const bookmark = db.bookmark()
-    if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
+    const { status } = c.res
+    if (!state.complete) completeHeaders(state, c.res.headers)
     if (c.error && status >= 500)
       options.log({ level: "error", event: "failure", requestId, causes: causesOf(c.error) })
     options.log({
@@ -91,6 +80,7 @@ function openState({ d1, epochs, collections, now }: FrameOptions, request: Requ
     caller: ANONYMOUS,
     records: { collections, caller: ANONYMOUS, db, now },
     claim: undefined,
+    complete: false,
   }
 }
 

@@ -30,6 +30,7 @@ import { type Body, readJson } from "../body.ts"
 import { isNotModified, readPrecondition, versionTag, weakTag } from "../conditions.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
+import { reply } from "../reply.ts"
 import { requestFacts } from "../request-facts.ts"
 
 type C = Context<AppEnv>
@@ -163,10 +164,7 @@ async function write(c: C, body: Body | undefined, operation: Operation): Promis
   const { result, replayed } = await runOperation(state.records, operation, claim)
   const headers = writeHeaders(operation.collection, result)
   if (replayed) headers["Idempotency-Replayed"] = "true"
-  return new Response(result.record === undefined ? null : JSON.stringify(result.record), {
-    status: result.status,
-    headers,
-  })
+  return reply(state, result.record === undefined ? null : JSON.stringify(result.record), result.status, headers)
 }
 
 /** The claim of a request that carries an `Idempotency-Key`. */
@@ -186,8 +184,8 @@ export function writeHeaders(collection: Collection, { status, id, version }: Wr
 
 function conditional(c: C, body: string, tag: string, extra: Record<string, string>): Response {
   const headers = { ETag: tag, ...extra }
-  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return new Response(null, { status: 304, headers })
-  return new Response(body, { headers: { "Content-Type": "application/json", ...headers } })
+  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return reply(c.var.state, null, 304, headers)
+  return reply(c.var.state, body, 200, { "Content-Type": "application/json", ...headers })
 }
 
 /** The same text for the same filters, whatever their order in the URL. */

@@ -1,0 +1,44 @@
+/** The headers that every answer carries. */
+
+import type { RequestState } from "./context.ts"
+
+const VARY = "Origin, Authorization, Accept"
+
+const FIXED_HEADERS = {
+  "Cache-Control": "private, no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Referrer-Policy": "no-referrer",
+  "Strict-Transport-Security": "max-age=31536000",
+  "X-Content-Type-Options": "nosniff",
+}
+
+/** An answer with all its headers given at once: each one that is set later crosses into the runtime by itself. */
+export function reply(
+  state: RequestState,
+  body: string | null,
+  status: number,
+  headers: Record<string, string>,
+): Response {
+  state.complete = true
+  const bookmark = state.db.bookmark()
+  return new Response(body, {
+    status,
+    headers: {
+      ...FIXED_HEADERS,
+      Vary: VARY,
+      "X-Request-Id": state.requestId,
+      ...(bookmark && { "Selvedge-Bookmark": bookmark }),
+      ...headers,
+    },
+  })
+}
+
+/** Adds the common headers to an answer that was made without them; its own stay as they are. */
+export function completeHeaders(state: RequestState, headers: Headers): void {
+  for (const [name, value] of Object.entries(FIXED_HEADERS)) if (!headers.has(name)) headers.set(name, value)
+  const own = headers.get("Vary")
+  headers.set("Vary", own && own !== "Origin" ? `${own}, ${VARY}` : VARY)
+  headers.set("X-Request-Id", state.requestId)
+  const bookmark = state.db.bookmark()
+  if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
+}
