@@ -36,8 +36,8 @@ export function reply(
 /** Adds the common headers to an answer that was made without them; its own stay as they are. */
 export function completeHeaders(state: RequestState, headers: Headers): void {
   for (const [name, value] of Object.entries(FIXED_HEADERS)) if (!headers.has(name)) headers.set(name, value)
-  const own = headers.get("Vary")
-  headers.set("Vary", own && own !== "Origin" ? `${own}, ${VARY}` : VARY)
+  const own = headers.get("Vary")?.split(/,\s*/) ?? []
+  headers.set("Vary", [...new Set([...VARY.split(", "), ...own])].join(", "))
   headers.set("X-Request-Id", state.requestId)
   const bookmark = state.db.bookmark()
   if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
