@@ -11,10 +11,10 @@ export class Bindings {
   readonly values: Stored[] = []
   #aliases = 0
 
-  /** @returns The placeholder. */
+  /** @returns The placeholder: the same one for the same value, since a rule may stand in a statement three times. */
   add(value: Stored): string {
-    this.values.push(value)
-    return `?${this.values.length}`
+    const known = this.values.indexOf(value)
+    return `?${known >= 0 ? known + 1 : this.values.push(value)}`
   }
 
   /** The placeholder of a column's value, converted to its storage class. */

@@ -4,6 +4,9 @@ import type { FilterNode } from "../access/filter.ts"
 import { type ColumnKind, quote } from "../schema/columns.ts"
 import { type Bindings, ref } from "./bindings.ts"
 
+/** Conditions side by side that are no deeper than a condition alone needs. */
+const MOST_FLAT_PARTS = 4
+
 /** @param alias The alias, or the quoted name, of the filtered table. */
 export function filterSql(filter: FilterNode, alias: string, bindings: Bindings): string {
   switch (filter.type) {
@@ -86,9 +89,34 @@ function relatedSql({ relation, quantifier, visible, part }: Of<"related">, alia
   const seen = filterSql(visible, inner, bindings)
   const inside = filterSql(part, inner, bindings)
   const wanted = quantifier === "every" ? `(${inside}) IS NOT TRUE` : inside
-  const exists = `EXISTS (SELECT 1 FROM ${quote(relation.target.name)} ${inner} WHERE ${balanced(
+  const rows = `SELECT 1 FROM ${quote(relation.target.name)} ${inner} WHERE ${balanced(
     [`(${tied})`, seen, `(${wanted})`].filter((sql) => sql !== "1" && sql !== "(1)"),
     "AND",
-  )})`
+  )}`
+  const exists = `EXISTS (${isDeep(visible) || isDeep(part) ? setApart(rows) : rows})`
   return quantifier === "one" || quantifier === "some" ? `(${exists})` : `(NOT ${exists})`
+}
+
+/**
+ * The same rows through one more FROM. SQLite adds up the depth of all expressions that enclose a subquery, and each of
+ * them contains the subquery's own: what stands in a FROM isn't counted again. It is planned as if it stood there alone,
+ * but for a plain EXISTS, which the planner can turn into a join.
+ */
+export function setApart(select: string, columns = "1"): string {
+  return `SELECT ${columns} FROM (${select})`
+}
+
+/** Whether the depth of a filter matters where it stands in a subquery. */
+export function isDeep(filter: FilterNode): boolean {
+  switch (filter.type) {
+    case "related":
+      return true
+    case "and":
+    case "or":
+      return filter.parts.length > MOST_FLAT_PARTS || filter.parts.some(isDeep)
+    case "not":
+      return filter.part.type !== "compare"
+    default:
+      return false
+  }
 }

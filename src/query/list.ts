@@ -7,7 +7,7 @@ import { quote } from "../schema/columns.ts"
 import { jsonValue } from "../schema/triggers.ts"
 import type { Stored } from "../schema/values.ts"
 import { Bindings, isAlways } from "./bindings.ts"
-import { filterSql } from "./filter-sql.ts"
+import { filterSql, isDeep, setApart } from "./filter-sql.ts"
 import { beyond, type OrderKey, orderBy, orderKeys } from "./order.ts"
 import { type Projection, projectionSql } from "./projection.ts"
 import { rankKey, type Search, searchSql } from "./search.ts"
@@ -60,9 +60,8 @@ export function listQuery(plan: ListPlan): Query {
   const pages = plan.page ? beyond(keys, plan.page.values, bindings) : [undefined]
   const rows =
     pages.length === 1 ? branch(pages[0], `${record} AS j`) : union(pages as string[], branch, record, keys, plan.limit)
-  const total = plan.total
-    ? `, (SELECT count(*) ${from}${matching.length > 0 ? ` WHERE ${matching.join(" AND ")}` : ""}) AS total`
-    : ""
+  const count = `SELECT count(*) AS n ${from}${matching.length > 0 ? ` WHERE ${matching.join(" AND ")}` : ""}`
+  const total = plan.total ? `, (${setApart(count, "n")}) AS total` : ""
   const data = `(SELECT '[' || coalesce(group_concat(j, ','), '') || ']' FROM (${rows}))`
   return { sql: `SELECT ${FRESHNESS} AS freshness${total}, ${data} AS data`, params: bindings.values }
 }
@@ -73,8 +72,11 @@ export function getQuery(collection: Collection, access: FilterNode, id: string,
   const idColumn = quote(collection.table.byKey.get("id")!.name)
   const record = projectionSql(projection, MAIN, bindings)
   const allowed = isAlways(access) ? "" : ` AND ${filterSql(access, MAIN, bindings)}`
-  const data = `(SELECT ${record} FROM ${quote(collection.table.name)} ${MAIN} WHERE ${MAIN}.${idColumn} = ${bindings.add(id)}${allowed})`
-  return { sql: `SELECT ${FRESHNESS} AS freshness, ${data} AS data`, params: bindings.values }
+  const row = `SELECT ${record} AS j FROM ${quote(collection.table.name)} ${MAIN} WHERE ${MAIN}.${idColumn} = ${bindings.add(id)}${allowed}`
+  return {
+    sql: `SELECT ${FRESHNESS} AS freshness, (${isDeep(access) ? setApart(row, "j") : row}) AS data`,
+    params: bindings.values,
+  }
 }
 
 /** Access, filter and search: what makes a row part of the list, whatever the page. */
