@@ -9,5 +9,11 @@ export const backend = defineBackend({
   tables,
   collections,
   routes,
+  info: {
+    title: "The film shop",
+    version: "1.0.0",
+    description: "Films and who made them, reviews, a cart and orders.",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
   origins: ["http://localhost:8788", "http://127.0.0.1:8788"],
 })

@@ -7,6 +7,7 @@ import { checkRules } from "./access/check-rules.ts"
 import type { CollectionDefinition } from "./access/collection.ts"
 import { type Collections, compileCollections } from "./access/model.ts"
 import type { AppEnv } from "./http/context.ts"
+import type { DocumentInfo } from "./http/openapi/document.ts"
 
 export type {
   Access,
@@ -22,6 +23,7 @@ export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } 
 export type { Caller } from "./core/caller.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
 export { type EndpointOptions, endpoint } from "./http/endpoint.ts"
+export type { DocumentInfo } from "./http/openapi/document.ts"
 export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
 
@@ -33,6 +35,8 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   routes?: (app: Router<C>) => unknown
   /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
   origins?: readonly string[]
+  /** Title, version, description and license of the API, for its OpenAPI document. */
+  info?: DocumentInfo
 }
 
 /** A Hono application whose handlers find the caller, the records and `atomic` in `c.var.ctx`. */
@@ -47,6 +51,7 @@ export interface Backend<
   readonly collections: Collections
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly origins: readonly string[]
+  readonly info: DocumentInfo | undefined
 }
 
 /**
@@ -67,6 +72,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     collections,
     routes: options.routes as Backend["routes"],
     origins: checkOrigins(options.origins ?? []),
+    info: options.info,
   }
 }
 

@@ -34,6 +34,7 @@ function openApp(backend: Backend, env: Env): Hono<AppEnv> {
     d1: env.DB,
     collections: backend.collections,
     origins: backend.origins,
+    info: backend.info,
     routes: backend.routes,
     tokens: createTokens({ db: env.DB, secret: env.SELVEDGE_SECRET, now }),
     now,

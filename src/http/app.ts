@@ -7,9 +7,11 @@ import { SelvedgeError } from "../core/problem.ts"
 import type { AppEnv } from "./context.ts"
 import { methodNotAllowed } from "./methods.ts"
 import { type FrameOptions, frame, identify } from "./middleware/frame.ts"
+import type { DocumentInfo } from "./openapi/document.ts"
 import { problemResponse } from "./problem.ts"
 import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
+import { documentRoutes } from "./routes/documents.ts"
 import { operationRoutes } from "./routes/operations.ts"
 
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
@@ -20,6 +22,7 @@ export interface AppOptions extends FrameOptions {
   /** Origins of sites that may call from a browser. */
   readonly origins: readonly string[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
+  readonly info?: DocumentInfo | undefined
 }
 
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -28,6 +31,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(crossOrigin(options.origins))
   app.use(identify(options.tokens))
   app.onError((error, c) => problemResponse(error, c.req.path, c.var.state))
+  documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length

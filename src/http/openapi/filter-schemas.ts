@@ -107,7 +107,11 @@ function conditionSchema(kind: ColumnKind, components: Components): Json {
   if (!components.schemas[name]) {
     const value = VALUE[kind]
     const nullable = kind === "json" ? value : orNull(value)
-    const operators = operatorSchemas(kind, nullable, value, { type: "array", items: value, maxItems: MOST_LIST_VALUES })
+    const operators = operatorSchemas(kind, nullable, value, {
+      type: "array",
+      items: value,
+      maxItems: MOST_LIST_VALUES,
+    })
     components.add(name, {
       description: "A value that is equal, or operators that must all hold.",
       anyOf: [nullable, { type: "object", properties: operators, additionalProperties: false, minProperties: 1 }],

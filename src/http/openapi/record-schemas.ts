@@ -3,7 +3,6 @@
 import type { Collection, ResolvedRelation } from "../../access/model.ts"
 import { reachable, visibleColumns, visibleThrough } from "../../access/visibility.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
-import { MOST_RELATED } from "../../query/projection.ts"
 import type { Column } from "../../schema/columns.ts"
 import { RECORD_COLUMNS } from "../../schema/record-columns.ts"
 import { audienceOf, isWritable, READER, shownColumns } from "./audience.ts"
@@ -84,7 +83,10 @@ export function replaceSchema(collection: Collection, components: Components): J
       column.key,
       writable.includes(column)
         ? { ...writtenColumn(collection, column, components), ...defaultValue(column) }
-        : { ...answeredColumn(collection.table, column), description: "Kept. When sent, it must equal what is stored." },
+        : {
+            ...answeredColumn(collection.table, column),
+            description: "Kept. When sent, it must equal what is stored.",
+          },
     ]),
     required: writable.filter(isNeeded),
   })
@@ -115,9 +117,9 @@ function related(relation: ResolvedRelation, components: Components): Json {
           visibleThrough(relation, READER).map((column) => [column.key, answeredColumn(relation.target, column)]),
         ),
       }
-  return relation.many
-    ? { type: "array", items: record, maxItems: MOST_RELATED, description: "Only when expanded; newest first.", readOnly: true }
-    : { ...orNull({ anyOf: [record] }), description: "Only when expanded.", readOnly: true }
+  const note = relation.many ? "Only when expanded; at most 100, newest first." : "Only when expanded."
+  const schema = relation.many ? { type: "array", items: record } : orNull(record)
+  return { ...schema, description: note, readOnly: true }
 }
 
 function isNeeded(column: Column): boolean {

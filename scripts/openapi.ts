@@ -1,0 +1,10 @@
+/** `npm run -s openapi`: prints the OpenAPI document of the application, as `/openapi.json` answers it. */
+
+import { Hono } from "hono"
+import { backend } from "../app/backend.ts"
+import type { AppEnv } from "../src/http/context.ts"
+import { createDocument } from "../src/http/openapi/document.ts"
+
+const app = new Hono<AppEnv>()
+backend.routes?.(app)
+console.log(JSON.stringify(createDocument({ ...backend, routes: app.routes }), null, 2))
