@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { backend } from "../app/backend.ts"
 import { engineTables } from "../src/schema/engine-tables.ts"
 import { checkIndexes } from "./check-indexes/check.ts"
-import { openMigrated } from "./check-indexes/database.ts"
+import { openDatabase, readMigrations } from "./check-indexes/database.ts"
 import { report } from "./check-indexes/report.ts"
 import { readSnapshot } from "./migrate/files.ts"
 import { planMigration } from "./migrate/plan.ts"
@@ -17,10 +17,11 @@ import { Refusal } from "./migrate/refusal.ts"
 const FOLDER = join(import.meta.dirname, "../migrations")
 
 if (await isMigrated()) {
-  const { explain, migrations, dispose } = await openMigrated(FOLDER)
+  const migrations = readMigrations(FOLDER)
+  const { explain, dispose } = await openDatabase(migrations)
   try {
     const result = await checkIndexes(backend, explain)
-    const against = `on a temporary database with ${migrations === 1 ? "the migration" : `the ${migrations} migrations`} of ./migrations`
+    const against = `on a temporary database with ${migrations.length === 1 ? "the migration" : `the ${migrations.length} migrations`} of ./migrations`
     if (result.findings.length === 0) console.log(report(result, against))
     else {
       console.error(report(result, against))

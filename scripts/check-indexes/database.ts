@@ -1,4 +1,4 @@
-/** An empty D1 with the project's migrations applied. It lives in memory, so nothing of the developer's is touched. */
+/** An empty D1 with migrations applied. It lives in memory, so that nothing of the developer's is touched. */
 
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -21,17 +21,20 @@ const BATCHES = `export default {
   },
 }`
 
-export interface MigratedDatabase {
+export interface TemporaryDatabase {
   readonly explain: Explain
-  readonly migrations: number
   dispose(): Promise<void>
 }
 
-export async function openMigrated(folder: string): Promise<MigratedDatabase> {
-  const miniflare = new Miniflare(convertV4MiniflareOptions({ modules: true, script: BATCHES, d1Databases: ["DB"] }))
+/** The statements of each migration, oldest first, cut where D1 cuts them. */
+export function readMigrations(folder: string): string[][] {
   const files = readdirSync(folder).filter((name) => name.endsWith(".sql"))
-  for (const file of files.sort()) {
-    const statements = unstable_splitSqlQuery(readFileSync(join(folder, file), "utf8"))
+  return files.sort().map((file) => unstable_splitSqlQuery(readFileSync(join(folder, file), "utf8")))
+}
+
+export async function openDatabase(migrations: readonly (readonly string[])[]): Promise<TemporaryDatabase> {
+  const miniflare = new Miniflare(convertV4MiniflareOptions({ modules: true, script: BATCHES, d1Databases: ["DB"] }))
+  for (const statements of migrations.filter((each) => each.length > 0)) {
     await run(
       miniflare,
       statements.map((sql) => ({ sql, params: [] })),
@@ -39,7 +42,6 @@ export async function openMigrated(folder: string): Promise<MigratedDatabase> {
   }
   return {
     explain: async ({ sql, params }) => (await run(miniflare, [{ sql: `EXPLAIN QUERY PLAN ${sql}`, params }]))[0]!,
-    migrations: files.length,
     dispose: () => miniflare.dispose(),
   }
 }

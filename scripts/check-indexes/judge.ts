@@ -3,8 +3,8 @@
 import type { FilterNode } from "../../src/access/filter.ts"
 import type { Column } from "../../src/schema/columns.ts"
 import type { TableModel } from "../../src/schema/table-model.ts"
-import type { MissingIndex } from "./missing-index.ts"
-import type { Access, Plan, TemporarySort } from "./plan.ts"
+import { isDeclared, type MissingIndex } from "./missing-index.ts"
+import { type Access, type Plan, ROW_NUMBER, type TemporarySort } from "./plan.ts"
 import { MAIN, type Statement } from "./statements.ts"
 
 const NO_INDEX = "no index can be named: look at the rule, and at what it compares"
@@ -51,8 +51,8 @@ export function judge(statement: Statement, plan: Plan, tables: ReadonlyMap<stri
 function tiedTables(sql: string, tables: ReadonlyMap<string, TableModel>): Map<string, Tied> {
   const tied = new Map<string, Tied>()
   for (const [, name, alias, brackets, column] of sql.matchAll(/FROM "([^"]+)" (t\d+) WHERE (\(*)\2\."([^"]+)" = t/g)) {
-    const table = tables.get(name!)!
-    tied.set(alias!, { table, column: table.byName.get(column!)!, shown: brackets === "" })
+    const table = tables.get(name!)
+    if (table) tied.set(alias!, { table, column: table.byName.get(column!)!, shown: brackets === "" })
   }
   return tied
 }
@@ -60,8 +60,9 @@ function tiedTables(sql: string, tables: ReadonlyMap<string, TableModel>): Map<s
 function accessFault(statement: Statement, access: Access, tied: Tied | undefined): Fault[] {
   const { line, scan, index, equal, alias } = access
   if (alias !== MAIN) {
-    const found = !scan && index !== undefined && (!tied?.shown || equal.includes(tied.column.name))
-    return found ? [] : [{ line, mend: tied ? tiedIndex(tied) : NO_INDEX }]
+    const searched = !scan && index !== undefined
+    const few = !tied?.shown || index === ROW_NUMBER || columnsOf(tied.table, equal).some(isSelective)
+    return searched && few ? [] : [{ line, mend: tied ? tiedIndex(tied, equal) : NO_INDEX }]
   }
   // an index in the order of a list may be walked until the page is full, but not to find the few rows of one owner
   const walked = statement.main === "ordered" && index !== undefined && narrowing(statement.access).length === 0
@@ -75,10 +76,12 @@ function sortFault(statement: Statement, sort: TemporarySort, tied: ReadonlyMap<
 
 function sortMend(statement: Statement, { of }: TemporarySort, tied: ReadonlyMap<string, Tied>): Fault["mend"] {
   const [first, ...others] = of
-  if (first?.alias !== MAIN) return first && tied.has(first.alias) ? tiedIndex(tied.get(first.alias)!) : NO_INDEX
-  if (others.length === 0) return mainIndex(statement, first.equal)
-  const broad = of.filter((access) => !isNarrow(statement, access)).map((access) => access.index)
-  return `take away the index ${broad.join(", ")}: it leads to too many rows, and hides the index in the list's order`
+  if (first?.alias !== MAIN)
+    return first && tied.has(first.alias) ? tiedIndex(tied.get(first.alias)!, first.equal) : NO_INDEX
+  const wanted = mainIndex(statement, first.equal)
+  if (others.length === 0 && !isDeclared(wanted)) return wanted
+  const preferred = of.filter((access) => !isNarrow(statement, access)).map((access) => access.index)
+  return `take away the index ${preferred.join(", ")}, or the order: SQLite prefers the one, which doesn't help the other`
 }
 
 /** The rule is an `or`, or asks for one of a list, of columns that each lead to few rows: no order spans them. */
@@ -124,11 +127,14 @@ function isSelective(column: Column): boolean {
 /** @param equal SQL names of columns that the plan searches by; the rule's are worth a place in the index. */
 function mainIndex({ table, access, keys }: Statement, equal: readonly string[]): MissingIndex {
   const leading = new Set([...narrowing(access), ...conjuncts(access).filter((column) => equal.includes(column.name))])
+  const order = keys.filter((key) => !leading.has(key.column))
+  // an index is walked both ways: an order that descends throughout needs none that descends
+  const turned = order.every((key) => key.descending)
   return {
     table,
     keys: [
       ...[...leading].map((column) => ({ column, descending: false })),
-      ...keys.filter((key) => !leading.has(key.column)),
+      ...order.map(({ column, descending }) => ({ column, descending: descending && !turned })),
     ],
   }
 }
@@ -138,8 +144,20 @@ function conjuncts(access: FilterNode): Column[] {
   return access.type === "compare" && access.op === "eq" ? [access.column] : []
 }
 
-/** Related rows come newest first. */
-function tiedIndex({ table, column, shown }: Tied): MissingIndex {
+/**
+ * Related rows come newest first.
+ *
+ * @param equal SQL names of columns that the plan searches by: of the relation, of a rule, or both.
+ */
+function tiedIndex({ table, column, shown }: Tied, equal: readonly string[]): MissingIndex {
   const order = shown ? ["createdAt", "id"].flatMap((key) => table.byKey.get(key) ?? []) : []
-  return { table, keys: [column, ...order].map((each) => ({ column: each, descending: false })) }
+  const index = (columns: Column[]) => ({ table, keys: columns.map((each) => ({ column: each, descending: false })) })
+  const plain = index([column, ...order])
+  if (!isDeclared(plain)) return plain
+  const ofRule = columnsOf(table, equal).filter((other) => other !== column)
+  return index([column, ...ofRule, ...order.filter((other) => !ofRule.includes(other))])
+}
+
+function columnsOf(table: TableModel, names: readonly string[]): Column[] {
+  return names.flatMap((name) => table.byName.get(name) ?? [])
 }

@@ -1,8 +1,10 @@
 /** A missing index as the line of Drizzle code that adds it. */
 
+import { is, SQL, StringChunk } from "drizzle-orm"
 import { toSnakeCase } from "drizzle-orm/casing"
-import { getTableConfig } from "drizzle-orm/sqlite-core"
+import { getTableConfig, type SQLiteColumn } from "drizzle-orm/sqlite-core"
 import type { SortKey } from "../../src/access/model.ts"
+import type { Column } from "../../src/schema/columns.ts"
 import type { TableModel } from "../../src/schema/table-model.ts"
 
 export interface MissingIndex {
@@ -14,6 +16,22 @@ export interface MissingIndex {
 export function covers(one: MissingIndex, other: MissingIndex): boolean {
   if (one.table !== other.table || one.keys.length < other.keys.length) return false
   return columnsOf(other).every((text, i) => columnsOf(one)[i] === text)
+}
+
+/** Whether the table has an index that begins with the same columns, in the same directions or all turned round. */
+export function isDeclared({ table, keys }: MissingIndex): boolean {
+  const whole = getTableConfig(table.table).indexes.filter((index) => index.config.where === undefined)
+  return [false, true].some((turned) =>
+    whole.some(({ config: { columns } }) =>
+      keys.every((key, i) => isKey(columns[i], key.column, key.descending !== turned)),
+    ),
+  )
+}
+
+function isKey(entry: SQLiteColumn | SQL | undefined, column: Column, descending: boolean): boolean {
+  if (!is(entry, SQL)) return entry === column.drizzle && !descending
+  const text = entry.queryChunks.map((chunk) => (is(chunk, StringChunk) ? chunk.value.join("") : "")).join("")
+  return entry.queryChunks.includes(column.drizzle) && /^\s*desc\s*$/i.test(text) === descending
 }
 
 /** @param others Names that are taken by other suggestions; the new name is added. */
@@ -30,8 +48,6 @@ export function indexCode(missing: MissingIndex, others: Set<string>): string {
   return `index("${name}").on(${columnsOf(missing).join(", ")})`
 }
 
-/** An index is walked both ways, so one that descends throughout is written like one that ascends. */
 function columnsOf({ keys }: MissingIndex): string[] {
-  const mixed = keys.some((key) => !key.descending)
-  return keys.map(({ column, descending }) => (mixed && descending ? `desc(t.${column.key})` : `t.${column.key}`))
+  return keys.map(({ column, descending }) => (descending ? `desc(t.${column.key})` : `t.${column.key}`))
 }

@@ -32,7 +32,9 @@ export interface Plan {
   readonly sorts: readonly TemporarySort[]
 }
 
-const ACCESS = /^(SCAN|SEARCH) (t\d*)(?: EXISTS)?(?: USING (AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (\S+))?(.*)$/
+const ACCESS = /^(SCAN|SEARCH) (t\d*)(?: EXISTS)?(?: USING (.+?))?(?: \((.*)\))?$/
+/** The row's own number, which some tables are searched by. */
+export const ROW_NUMBER = "INTEGER PRIMARY KEY"
 const EQUAL = /([\w$]+)=\?/g
 const SORT = /^USE TEMP B-TREE/
 
@@ -60,13 +62,13 @@ export function readPlan(rows: readonly PlanRow[]): Plan {
 }
 
 function readAccess({ detail }: PlanRow): Access | undefined {
-  const [, verb, alias, automatic, index, terms = ""] = ACCESS.exec(detail) ?? []
+  const [, verb, alias, using, terms = ""] = ACCESS.exec(detail) ?? []
   if (!verb || !alias) return undefined
   return {
     line: detail,
     alias,
     scan: verb === "SCAN",
-    index: automatic ? undefined : index,
+    index: using?.startsWith("AUTOMATIC ") ? undefined : using?.replace(/^(PARTIAL |COVERING )*INDEX /, ""),
     equal: [...terms.matchAll(EQUAL)].map(([, column]) => column!),
   }
 }
