@@ -9,6 +9,6 @@ globalThis.Scalar.createApiReference("#reference", {
   showDeveloperTools: "never",
   hideClientButton: true,
   documentDownloadType: "direct",
-  persistAuth: false,
+  orderSchemaPropertiesBy: "preserve",
   defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
 })

@@ -53,9 +53,9 @@ export function routeAudience(rule: (caller: Caller) => boolean): Audience {
   return describe(rule, (caller) => (rule(caller) ? "all" : "none"))
 }
 
-/** Whether the answer may be 403 for a caller whose token is good. */
-export function mayForbid({ anonymous, reader }: Audience): boolean {
-  return reader !== "all" || anonymous === "some"
+/** Whether the answer may be 403. A rule that is a filter makes lists shorter and hides records, but forbids writes. */
+export function mayForbid(action: "read" | "write", { anonymous, reader }: Audience): boolean {
+  return reader === "none" || (action === "write" && (reader === "some" || anonymous === "some"))
 }
 
 /** The columns that stand in the document. */

@@ -3,6 +3,7 @@
 import type { Collection } from "../../access/model.ts"
 import { BREAKDOWNS, type HeaderName, headerRefs, type RefusalStatus, refusals } from "./answers.ts"
 import { type Audience, audienceOf, isWritable, mayForbid, replaceAudience, shownColumns } from "./audience.ts"
+import { isId } from "./column-schemas.ts"
 import { type Components, type Json, pascal } from "./components.ts"
 import { bodyExample, recordExample } from "./examples.ts"
 import { listParameters, parameterRef, selectionParameters } from "./parameters.ts"
@@ -60,7 +61,7 @@ function listOperation(collection: Collection, components: Components): Json | u
         ["ETag", "Link"],
       ),
       304: notModified,
-      ...refusals([400, 401, ...forbidden(audience), 406, ...BREAKDOWNS]),
+      ...refusals([400, 401, ...forbidden("read", audience), 406, ...BREAKDOWNS]),
     },
   }
 }
@@ -75,7 +76,7 @@ function getOperation(collection: Collection, components: Components): Json | un
     responses: {
       200: answer("The record.", { anyOf: [whole, part] }, recordExample(collection), ["ETag"]),
       304: notModified,
-      ...refusals([400, 401, ...forbidden(audience), 404, 406, ...BREAKDOWNS]),
+      ...refusals([400, 401, ...forbidden("read", audience), 404, 406, ...BREAKDOWNS]),
     },
   }
 }
@@ -83,8 +84,7 @@ function getOperation(collection: Collection, components: Components): Json | un
 function createOperation(collection: Collection, components: Components): Json | undefined {
   const audience = audienceOf(collection, "create")
   if (!audience) return undefined
-  const columns = writable(collection, "create").filter((column) => column.key !== "id")
-  const body = bodyExample(recordExample(collection), columns)
+  const body = newRecordExample(collection, "create")
   return {
     ...operation(
       collection,
@@ -97,7 +97,7 @@ function createOperation(collection: Collection, components: Components): Json |
     requestBody: requestBody({ "application/json": { schema: createSchema(collection, components), example: body } }),
     responses: {
       201: written("The new record.", collection, components, ["Location"]),
-      ...refusals([401, ...forbidden(audience), 412, ...BODY, ...BREAKDOWNS]),
+      ...refusals([401, ...forbidden("write", audience), 412, ...BODY, ...BREAKDOWNS]),
     },
   }
 }
@@ -122,7 +122,7 @@ function updateOperation(collection: Collection, components: Components): Json |
     requestBody: requestBody({ "application/merge-patch+json": content, "application/json": content }),
     responses: {
       200: written("The record as it is now.", collection, components),
-      ...refusals([401, ...forbidden(audience), 404, 412, ...BODY, ...demanded(collection), ...BREAKDOWNS]),
+      ...refusals([401, ...forbidden("write", audience), 404, 412, ...BODY, ...demanded(collection), ...BREAKDOWNS]),
     },
   }
 }
@@ -130,7 +130,7 @@ function updateOperation(collection: Collection, components: Components): Json |
 function replaceOperation(collection: Collection, components: Components): Json | undefined {
   const audience = replaceAudience(collection)
   if (!audience) return undefined
-  const body = bodyExample(recordExample(collection), writable(collection, "replace"))
+  const body = newRecordExample(collection, "replace")
   return {
     ...operation(
       collection,
@@ -160,7 +160,18 @@ function deleteOperation(collection: Collection): Json | undefined {
         description: "It is gone.",
         headers: headerRefs("X-Request-Id", "Selvedge-Bookmark", "Idempotency-Replayed"),
       },
-      ...refusals([400, 401, ...forbidden(audience), 404, 406, 409, 412, 422, ...demanded(collection), ...BREAKDOWNS]),
+      ...refusals([
+        400,
+        401,
+        ...forbidden("write", audience),
+        404,
+        406,
+        409,
+        412,
+        422,
+        ...demanded(collection),
+        ...BREAKDOWNS,
+      ]),
     },
   }
 }
@@ -181,8 +192,8 @@ function operation(
   }
 }
 
-function forbidden(audience: Audience): RefusalStatus[] {
-  return mayForbid(audience) ? [403] : []
+function forbidden(action: "read" | "write", audience: Audience): RefusalStatus[] {
+  return mayForbid(action, audience) ? [403] : []
 }
 
 function demanded(collection: Collection): RefusalStatus[] {
@@ -191,6 +202,14 @@ function demanded(collection: Collection): RefusalStatus[] {
 
 function writable(collection: Collection, mode: "create" | "update" | "replace") {
   return shownColumns(collection).filter((column) => isWritable(collection, mode, column))
+}
+
+/** Without ids that may be left out: the records that they would name aren't there for whoever tries the example. */
+function newRecordExample(collection: Collection, mode: "create" | "replace"): Json | undefined {
+  const columns = writable(collection, mode).filter(
+    (column) => column.key !== "id" && !(column.nullable && isId(collection.table, column)),
+  )
+  return bodyExample(recordExample(collection), columns)
 }
 
 const notModified: Json = {

@@ -39,16 +39,13 @@ export function simpleFilterSchema(column: Column, components: Components): Json
   const name = `${KIND_NAMES[column.kind]}Parameter`
   if (!components.schemas[name]) {
     const value = VALUE[column.kind]
-    const plain = column.kind === "text" ? value : { anyOf: [value, { const: "null" }] }
+    const plain = column.kind === "text" ? [value] : column.kind === "json" ? [NULL_TEXT] : [value, NULL_TEXT]
+    const equal = plain.length === 1 ? plain[0]! : { anyOf: plain }
     const list = { type: "string", description: "Values, separated by commas." }
-    const operators = { ...operatorSchemas(column.kind, column.kind === "json" ? NULL_TEXT : plain, value, list) }
+    const operators = operatorSchemas(column.kind, equal, value, list)
     if (column.kind === "json") operators.has = { type: "string", description: "A text in the list." }
     components.add(name, {
-      description: "A value, or one operator in brackets for each parameter: `field=…` is `field[eq]=…`.",
-      anyOf: [
-        column.kind === "json" ? NULL_TEXT : plain,
-        { type: "object", properties: operators, additionalProperties: false, minProperties: 1 },
-      ],
+      anyOf: [...plain, { type: "object", properties: operators, additionalProperties: false, minProperties: 1 }],
     })
   }
   return components.ref(name)

@@ -13,20 +13,15 @@ import { filterSchema, shownRelations, simpleFilterSchema } from "./filter-schem
 const OWN_NAMES: readonly string[] = [...LIST_PARAMETERS, ...AGGREGATE_PARAMETERS]
 
 const text = (pattern?: string): Json => ({ type: "string", ...(pattern && { pattern }) })
+/** Not `const`: pages that try requests would send it unasked. */
+const only = (value: string): Json => text(`^${value}$`)
 const query = (name: string, description: string, schema: Json): Json => ({ name, in: "query", description, schema })
-const header = (name: string, description: string, schema: Json, example?: string): Json => ({
-  name,
-  in: "header",
-  description,
-  schema,
-  ...(example !== undefined && { example }),
-})
+const header = (name: string, description: string, schema: Json): Json => ({ name, in: "header", description, schema })
 
 const idempotencyKey = header(
   "Idempotency-Key",
   "Makes a repeat safe: for 24 hours the same key and request get the first answer again. Keys are separate per caller.",
   { type: "string", minLength: 1, maxLength: 255, pattern: "^[\\x20-\\x7e]+$" },
-  "5f8d1c9e-order-17",
 )
 
 /** `components.parameters`, by the names that `parameterRef` takes. */
@@ -43,9 +38,9 @@ export const SHARED_PARAMETERS = {
     "The greatest bookmark that was answered so far; the answer is at least that fresh.",
     text(),
   ),
-  ifMatch: header("If-Match", "Only if the record still has this `ETag`; `*` for any that exists.", text(), '"3"'),
-  ifNoneMatch: header("If-None-Match", "304 without a body when the answer still has this `ETag`.", text(), '"3"'),
-  createOnly: header("If-None-Match", "`*` only creates: 412 when the record exists.", { const: "*" }),
+  ifMatch: header("If-Match", "Only if the record still has this `ETag`; `*` for any that exists.", text()),
+  ifNoneMatch: header("If-None-Match", "304 without a body when the answer still has this `ETag`.", text()),
+  createOnly: header("If-None-Match", "`*` only creates: 412 when the record exists.", only("\\*")),
   idempotencyKey,
   idempotencyKeyRequired: { ...idempotencyKey, required: true },
 } satisfies Record<string, Json>
@@ -112,7 +107,7 @@ export function listParameters(collection: Collection, components: Components): 
     query("after", "The cursor `page.next` of the page before. It fits the same sort and filter only.", text()),
     query("before", "The cursor `page.previous` of the page behind.", text()),
     ...selectionParameters(collection),
-    query("count", "Adds `page.total`, the number of all records that match.", { type: "string", enum: ["exact"] }),
+    query("count", "`exact` adds `page.total`, the number of all records that match.", only("exact")),
     query(
       "aggregate",
       "`count`, and `sum`, `avg`, `min` or `max` of a field, such as `count,avg(version)`. The answer is groups in place of records; goes with filters, `q`, `group` and `limit` only.",

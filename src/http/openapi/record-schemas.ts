@@ -1,11 +1,12 @@
 /** The records of a collection: whole, in part, and as bodies of writes. */
 
 import type { Collection, ResolvedRelation } from "../../access/model.ts"
+import { nobody } from "../../access/rules.ts"
 import { reachable, visibleColumns, visibleThrough } from "../../access/visibility.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
 import type { Column } from "../../schema/columns.ts"
 import { RECORD_COLUMNS } from "../../schema/record-columns.ts"
-import { audienceOf, isWritable, READER, shownColumns } from "./audience.ts"
+import { audienceOf, isWritable, READER, routeAudience, shownColumns } from "./audience.ts"
 import { answeredColumn, defaultValue, writtenColumn } from "./column-schemas.ts"
 import { type Components, type Json, orNull, pascal } from "./components.ts"
 import { shownRelations } from "./filter-schemas.ts"
@@ -58,7 +59,7 @@ export function createSchema(collection: Collection, components: Components): Js
   return input(name, `A new record of \`${collection.name}\`.`, components, {
     properties: columns.map((column) => [
       column.key,
-      { ...writtenColumn(collection, column, components), ...defaultValue(column), ...noteOf(collection, column) },
+      noted(collection, column, { ...writtenColumn(collection, column, components), ...defaultValue(column) }),
     ]),
     required: columns.filter(isNeeded),
   })
@@ -69,7 +70,10 @@ export function patchSchema(collection: Collection, components: Components): Jso
   const columns = shownColumns(collection).filter((column) => isWritable(collection, "update", column))
   const description = `The fields of a record of \`${collection.name}\` that change (JSON Merge Patch, RFC 7396).`
   return input(name, description, components, {
-    properties: columns.map((column) => [column.key, writtenColumn(collection, column, components)]),
+    properties: columns.map((column) => [
+      column.key,
+      noted(collection, column, writtenColumn(collection, column, components)),
+    ]),
     required: [],
   })
 }
@@ -82,7 +86,7 @@ export function replaceSchema(collection: Collection, components: Components): J
     properties: columns.map((column) => [
       column.key,
       writable.includes(column)
-        ? { ...writtenColumn(collection, column, components), ...defaultValue(column) }
+        ? noted(collection, column, { ...writtenColumn(collection, column, components), ...defaultValue(column) })
         : {
             ...answeredColumn(collection.table, column),
             description: "Kept. When sent, it must equal what is stored.",
@@ -95,16 +99,18 @@ export function replaceSchema(collection: Collection, components: Components): J
 function answered(collection: Collection, column: Column): Json {
   const schema = answeredColumn(collection.table, column)
   const isWritten = (["create", "update"] as const).some((mode) => isWritable(collection, mode, column))
-  return { ...schema, ...(!isWritten && { readOnly: true }), ...noteOf(collection, column) }
+  return noted(collection, column, isWritten ? schema : { ...schema, readOnly: true })
 }
 
-function noteOf(collection: Collection, column: Column): { description?: string } {
-  const notes: string[] = []
-  const reference = collection.references.find((candidate) => candidate.column === column)
-  if (reference?.collection && audienceOf(reference.collection, "read"))
-    notes.push(`Names a record of \`${reference.collection.name}\`.`)
-  if (collection.fields.get(column.key)?.immutable) notes.push("Can't be changed once it is set.")
-  return notes.length > 0 ? { description: notes.join(" ") } : {}
+/** Adds what the collection says about the column to its description. */
+function noted(collection: Collection, column: Column, schema: Json): Json {
+  const notes = schema.description === undefined ? [] : [schema.description]
+  const target = collection.references.find((reference) => reference.column === column)?.collection
+  if (target && audienceOf(target, "read")) notes.push(`Names a record of \`${target.name}\`.`)
+  const { write, immutable } = collection.fields.get(column.key) ?? {}
+  if (write && write !== nobody && !write(READER)) notes.push(`Written by some only: ${routeAudience(write).sentence}`)
+  if (immutable) notes.push("Can't be changed once it is set.")
+  return notes.length > 0 ? { ...schema, description: notes.join(" ") } : schema
 }
 
 function related(relation: ResolvedRelation, components: Components): Json {

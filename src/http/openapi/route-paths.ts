@@ -79,7 +79,7 @@ function described(
   const statuses: RefusalStatus[] = [
     ...(body || options.query || idempotency ? [400 as const] : []),
     401,
-    ...(mayForbid(audience) ? [403 as const] : []),
+    ...(mayForbid("write", audience) ? [403 as const] : []),
     ...(hasParameters ? [404 as const] : []),
     ...(method === "GET" ? [] : [409 as const]),
     ...(body ? [413 as const, 415 as const] : []),
