@@ -2,6 +2,7 @@
 
 import { SelvedgeError } from "../core/problem.ts"
 import { formatBookmark, parseBookmark } from "./bookmark.ts"
+import { countedSession, countRows } from "./counted-session.ts"
 import { readFailure } from "./errors.ts"
 
 export interface Query {
@@ -53,7 +54,7 @@ export class Database {
         .prepare(query.sql)
         .bind(...query.params)
         .all<ResultRow>()
-      this.#count(result.meta)
+      countRows(this.cost, result.meta)
       return result.results
     } catch (error) {
       throw refusal(error)
@@ -71,7 +72,7 @@ export class Database {
     const results = await session.batch<ResultRow>(
       queries.map((query) => session.prepare(query.sql).bind(...query.params)),
     )
-    for (const result of results) this.#count(result.meta)
+    for (const { meta } of results) countRows(this.cost, meta)
     return results.map((result) => result.results)
   }
 
@@ -83,16 +84,24 @@ export class Database {
     this.#seq = Number(seq)
   }
 
-  /** The bookmark of the answer; undefined when the database was not asked. */
+  /**
+   * The bookmark of the answer; undefined when the database was not asked. Where no statement told the newest change, as
+   * after a refused batch, it repeats the caller's.
+   */
   bookmark(): string | undefined {
     const epoch = this.#epochs.current
-    if (this.#seq === undefined || !epoch) return undefined
-    return formatBookmark({ epoch, seq: this.#seq, d1: this.#session?.getBookmark() ?? "" })
+    if (this.cost.trips === 0 || !epoch) return undefined
+    return formatBookmark({ epoch, seq: this.#seq ?? this.#callersSeq(epoch), d1: this.#session?.getBookmark() ?? "" })
+  }
+
+  #callersSeq(epoch: string): number {
+    const bookmark = this.#bookmark === undefined ? undefined : parseBookmark(this.#bookmark)
+    return bookmark?.epoch === epoch ? bookmark.seq : 0
   }
 
   /** The session that Drizzle runs on in an application's own route. */
   get session(): D1DatabaseSession {
-    return this.#open(this.#constraint())
+    return countedSession(this.#open(this.#constraint()), this.cost)
   }
 
   /** A caller without a bookmark takes what is near; one of a history we don't know asks the primary. */
@@ -105,11 +114,6 @@ export class Database {
   #open(constraint: string): D1DatabaseSession {
     this.#session ??= this.#d1.withSession(constraint)
     return this.#session
-  }
-
-  #count(meta: D1Meta): void {
-    this.cost.rowsRead += meta.rows_read ?? 0
-    this.cost.rowsWritten += meta.rows_written ?? 0
   }
 }
 

@@ -5,7 +5,7 @@ import { FRESHNESS, type Query, type ResultRow } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { RecordsContext } from "./context.ts"
-import { type Claim, claimQueries } from "./idempotency.ts"
+import { type Claim, claimQueries, MOST_ANSWER_BYTES } from "./idempotency.ts"
 import { RecordOperation } from "./records.ts"
 import { explainFailure } from "./run.ts"
 
@@ -52,10 +52,7 @@ export async function runAtomic(
   claim: Claim | undefined,
   answer: { status: number; body: unknown } | undefined,
 ): Promise<Atomic> {
-  const head =
-    claim && answer
-      ? claimQueries(claim, context.now(), { status: answer.status, body: JSON.stringify(answer.body) })
-      : []
+  const head = claim && answer ? claimQueries(claim, context.now(), keptAnswer(answer)) : []
   const parts = statements.map((statement, index) => queriesOf(statement, index))
   try {
     const rows = await context.db.write([
@@ -68,6 +65,13 @@ export async function runAtomic(
   } catch (error) {
     throw await explain(context, statements, error)
   }
+}
+
+function keptAnswer({ status, body }: { status: number; body: unknown }): { status: number; body: string } {
+  const text = JSON.stringify(body)
+  if (text.length <= MOST_ANSWER_BYTES / 3 || new TextEncoder().encode(text).length <= MOST_ANSWER_BYTES)
+    return { status, body: text }
+  throw new TypeError(`the answer of an idempotent route may hold ${MOST_ANSWER_BYTES} bytes; answer with ids instead`)
 }
 
 function queriesOf(statement: AtomicStatement, index: number): Query[] {

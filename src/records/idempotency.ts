@@ -2,13 +2,13 @@
 
 import type { Caller } from "../core/caller.ts"
 import { SelvedgeError } from "../core/problem.ts"
-import type { Database, Query } from "../db/database.ts"
+import { type Database, FRESHNESS, type Query } from "../db/database.ts"
 import { guard } from "../db/guard.ts"
 import type { Bindings } from "../query/bindings.ts"
 
 export const KEPT_MS = 24 * 60 * 60 * 1_000
 /** Bytes of a stored answer; a row of D1 holds 2 MB. */
-const MOST_ANSWER_BYTES = 1_000_000
+export const MOST_ANSWER_BYTES = 1_000_000
 const KEY = /^[\x20-\x7e]{1,255}$/
 
 export interface Claim {
@@ -93,11 +93,12 @@ export class Recorder {
 export async function findAnswer(db: Database, claim: Claim, now: number): Promise<StoredAnswer | undefined> {
   const [rows] = await db.write([
     {
-      sql: "SELECT fingerprint, status, body FROM _idempotency WHERE scope = ? AND key = ? AND created_at > ?",
+      sql: `SELECT fingerprint, status, body, ${FRESHNESS} AS freshness FROM _idempotency WHERE scope = ? AND key = ? AND created_at > ?`,
       params: [claim.scope, claim.key, now - KEPT_MS],
     },
   ])
-  const row = rows?.[0] as { fingerprint: string; status: number | null; body: string } | undefined
+  const row = rows?.[0] as { fingerprint: string; status: number | null; body: string; freshness: string } | undefined
+  db.sawFreshness(row?.freshness)
   if (row && row.fingerprint !== claim.fingerprint) {
     throw new SelvedgeError("idempotency_mismatch", "This Idempotency-Key was used for a different request.")
   }

@@ -12,7 +12,9 @@ export function requireSize(fields: readonly Field[]): void {
   if (bytes * 3 <= MOST_RECORD_BYTES) return
   const encoder = new TextEncoder()
   bytes = 0
-  for (const { stored } of fields) if (typeof stored === "string") bytes += encoder.encode(stored).length
+  for (const { column, stored } of fields) {
+    if (typeof stored === "string") bytes += column.kind === "blob" ? stored.length / 2 : encoder.encode(stored).length
+  }
   if (bytes > MOST_RECORD_BYTES) throw tooLarge()
 }
 

@@ -338,6 +338,16 @@ describe("validators and freshness", () => {
     expect([head.status, head.text, head.headers.get("ETag")]).toEqual([200, "", get.headers.get("ETag")])
   })
 
+  test("a refused write and a repeated one carry a bookmark too", async () => {
+    const bookmark = ok(await ada.get("/v1/notes")).headers.get("Selvedge-Bookmark")!
+    const headers = { "Selvedge-Bookmark": bookmark, "Idempotency-Key": "bookmarked" }
+    const refused = await ada.patch("/v1/notes/0199aaaa-9999-7000-8000-000000000001", { body: {}, headers })
+    expect(refused.headers.get("Selvedge-Bookmark")!.slice(0, 49)).toBe(bookmark.slice(0, 49))
+    const send = () => ada.post("/v1/notes", { body: { title: "bookmarked" }, headers })
+    const [first, again] = [ok(await send()), ok(await send())]
+    expect(again.headers.get("Selvedge-Bookmark")! >= first.headers.get("Selvedge-Bookmark")!).toBe(true)
+  })
+
   test("bookmarks grow with writes, and whatever is sent as one is survived", async () => {
     const before = ok(await ada.get("/v1/notes")).headers.get("Selvedge-Bookmark")!
     const written = ok(await ada.post("/v1/notes", { body: { title: "z" } })).headers.get("Selvedge-Bookmark")!

@@ -63,6 +63,12 @@ function routes(app: Router<typeof collections>) {
       return c.json({})
     },
   )
+  app.get("/v1/raw", endpoint({ summary: "Asks Drizzle", access: signedIn, answer }), async (c) => {
+    const { db } = c.var.ctx
+    const counted = await db.select({ name: teams.name }).from(teams)
+    await db.batch([db.select().from(teams), db.delete(teams).where(eq(teams.name, "never"))])
+    return c.json({ counted: counted.length })
+  })
   app.get("/v1/teapot", endpoint({ summary: "Refuses", access: anyone, answer, problems: ["teapot"] }), () => {
     throw new ApplicationError("teapot", "I am a teapot.", { status: 409 })
   })
@@ -92,6 +98,12 @@ describe("a route of the application", () => {
   test("refuses with a problem of its own", async () => {
     const refused = await (await scenario.as("anonymous")).get("/v1/teapot")
     expect(refused.body).toMatchObject({ status: 409, code: "teapot", title: "Teapot", detail: "I am a teapot." })
+  })
+
+  test("is counted in the log with what it asks through Drizzle", async () => {
+    const ada = await scenario.as({ id: ADA })
+    await ada.get("/v1/raw")
+    expect(scenario.logged.at(-1)).toMatchObject({ trips: 2, statements: 3 })
   })
 
   test("reads records as its caller does", async () => {
