@@ -1,0 +1,47 @@
+/** What Selvedge is compared with: the least that answers, with hand-written SQL and without any check. */
+
+interface Env {
+  DB: D1Database
+}
+
+const FIELDS = `p.id, p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.version, p.title, p.body, p.author_id AS "authorId"`
+const AUTHOR = `a.id AS a_id, a.created_at AS a_created_at, a.updated_at AS a_updated_at, a.version AS a_version, a.name AS a_name`
+const OF_AUTHOR = "WHERE p.author_id = ? ORDER BY p.created_at DESC, p.id DESC LIMIT 20"
+
+type Row = Record<string, unknown>
+
+export default {
+  async fetch(request, { DB }) {
+    const url = new URL(request.url)
+    const id = url.pathname.split("/")[3]
+    if (request.method === "POST") return create(DB, await request.json())
+    if (id) return Response.json(await DB.prepare(`SELECT ${FIELDS} FROM posts p WHERE p.id = ?`).bind(id).first())
+    const author = url.searchParams.get("authorId")
+    return url.searchParams.has("expand") ? expand(DB, author) : list(DB, author)
+  },
+} satisfies ExportedHandler<Env>
+
+async function list(db: D1Database, author: string | null): Promise<Response> {
+  const { results } = await db.prepare(`SELECT ${FIELDS} FROM posts p ${OF_AUTHOR}`).bind(author).all()
+  return Response.json({ data: results })
+}
+
+async function expand(db: D1Database, author: string | null): Promise<Response> {
+  const sql = `SELECT ${FIELDS}, ${AUTHOR} FROM posts p JOIN authors a ON a.id = p.author_id ${OF_AUTHOR}`
+  const { results } = await db.prepare(sql).bind(author).all<Row>()
+  const data = results.map(({ a_id, a_created_at, a_updated_at, a_version, a_name, ...post }) => ({
+    ...post,
+    author: { id: a_id, createdAt: a_created_at, updatedAt: a_updated_at, version: a_version, name: a_name },
+  }))
+  return Response.json({ data })
+}
+
+async function create(db: D1Database, body: Row): Promise<Response> {
+  const post = await db
+    .prepare(
+      `INSERT INTO posts (id, created_at, updated_at, version, title, body, author_id) VALUES (?1, ?2, ?2, 1, ?3, ?4, ?5) RETURNING ${FIELDS.replaceAll("p.", "")}`,
+    )
+    .bind(crypto.randomUUID(), Date.now(), body.title, body.body, body.authorId)
+    .first()
+  return Response.json(post, { status: 201 })
+}

@@ -1,0 +1,93 @@
+/** 100 authors and 10,000 posts, the same for both Workers; the bare one's table has no triggers. */
+
+import { planMigration } from "../../scripts/migrate/plan.ts"
+import { EMPTY } from "../../scripts/migrate/table-schema.ts"
+import { createTokens } from "../../src/auth/tokens.ts"
+import { engineTables } from "../../src/schema/engine-tables.ts"
+import { backend } from "../app/backend.ts"
+import type { BenchServer } from "./server.ts"
+import { SECRET } from "./server.ts"
+
+const AUTHORS = 100
+const POSTS = 10_000
+const BODY_BYTES = 216
+const ROWS_PER_STATEMENT = 1_000
+const START = Date.UTC(2026, 0, 1)
+
+export interface Seeded {
+  /** Authors of the seeded posts; the caller is none of them, so that lists stay as they are while posts come in. */
+  readonly authors: readonly string[]
+  readonly posts: readonly string[]
+  readonly caller: string
+  readonly token: string
+}
+
+export const BODY = "The quick brown fox jumps over the lazy dog. ".repeat(5).slice(0, BODY_BYTES)
+
+export async function seed({ databases: { selvedge, bare } }: BenchServer): Promise<Seeded> {
+  const collections = [...backend.collections.values()]
+  const { statements } = await planMigration({
+    previous: EMPTY,
+    tables: [...Object.values(engineTables), ...backend.tables],
+    search: new Map(collections.map((collection) => [collection.table.name, collection.search])),
+  })
+  await run(selvedge, statements)
+  const own = /^CREATE (TABLE|INDEX|UNIQUE INDEX) ("posts|"authors)/
+  await run(
+    bare,
+    statements.filter((statement) => own.test(statement)),
+  )
+  const authors = Array.from({ length: AUTHORS }, (_, i) => uuid(1, i))
+  const posts = Array.from({ length: POSTS }, (_, i) => uuid(2, i))
+  const caller = uuid(1, AUTHORS)
+  for (const db of [selvedge, bare]) {
+    await insert(
+      db,
+      "authors",
+      [...authors, caller].map((id, i) => ({ ...record(id, i), name: `Author ${i}` })),
+    )
+    await insert(
+      db,
+      "posts",
+      posts.map((id, i) => post(id, i, authors)),
+    )
+  }
+  await insert(
+    selvedge,
+    "drafts",
+    posts.map((id, i) => post(id, i, authors)),
+  )
+  const tokens = createTokens({ db: selvedge, secret: SECRET, now: Date.now })
+  const token = await tokens.sign({ subject: caller, roles: ["member"], lifetimeSeconds: 3600 })
+  return { authors, posts, caller, token }
+}
+
+async function run(db: D1Database, statements: readonly string[]): Promise<void> {
+  await db.batch(statements.map((statement) => db.prepare(statement)))
+}
+
+/** Every value travels in one parameter. */
+async function insert(db: D1Database, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+  const names = Object.keys(rows[0]!)
+  const values = names.map((name) => `value ->> '${name}'`).join(", ")
+  const sql = `INSERT INTO ${table} (${names.join(", ")}) SELECT ${values} FROM json_each(?)`
+  for (let start = 0; start < rows.length; start += ROWS_PER_STATEMENT) {
+    await db
+      .prepare(sql)
+      .bind(JSON.stringify(rows.slice(start, start + ROWS_PER_STATEMENT)))
+      .run()
+  }
+}
+
+function post(id: string, i: number, authors: readonly string[]) {
+  return { ...record(id, i), title: `Post ${i}`, body: BODY, author_id: authors[i % authors.length] }
+}
+
+function record(id: string, i: number) {
+  const at = START + i * 1_000
+  return { id, created_at: at, updated_at: at, version: 1 }
+}
+
+function uuid(kind: number, i: number): string {
+  return `0199000${kind}-0000-7000-8000-${i.toString(16).padStart(12, "0")}`
+}

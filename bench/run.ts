@@ -1,0 +1,66 @@
+/** `npm run bench`: Selvedge beside a bare Worker, in one workerd, over the same rows. See `bench/README.md`. */
+
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { PROJECT_ROOT } from "../scripts/local-env.ts"
+import { type Cell, cells, checkCell } from "./lib/cells.ts"
+import { cpuMs } from "./lib/cpu.ts"
+import type { LoadOrder, LoadResult } from "./lib/load.ts"
+import { type CellResult, summarise, table } from "./lib/report.ts"
+import { seed } from "./lib/seed.ts"
+import { startServer } from "./lib/server.ts"
+
+const RESULTS = join(PROJECT_ROOT, "bench/results.json")
+
+const { values: flags } = parseArgs({
+  options: {
+    /** About 20 seconds instead of 90. */
+    quick: { type: "boolean", default: false },
+    /** Without Miniflare's own Worker in front. */
+    direct: { type: "boolean", default: false },
+    /** One measure: get, list, expand or create. */
+    only: { type: "string" },
+  },
+})
+const times = flags.quick ? { rounds: 3, warmUpMs: 300, sliceMs: 300 } : { rounds: 3, warmUpMs: 1_500, sliceMs: 1_500 }
+
+const server = await startServer(flags.direct)
+const load = fork(join(import.meta.dirname, "lib/load.ts"), { stdio: "inherit" })
+try {
+  const measured = cells(await seed(server)).filter(({ measure }) => !flags.only || measure === flags.only)
+  for (const cell of measured) await checkCell(cell, server.origins[cell.worker])
+  const report = summarise(await measure(measured))
+  console.log(table(report))
+  await writeFile(
+    RESULTS,
+    `${JSON.stringify({ date: new Date().toISOString(), ...flags, ...times, ...report }, null, 2)}\n`,
+  )
+} finally {
+  load.kill()
+  await server.stop()
+}
+
+/** Rounds in which every cell has a slice; each begins with another cell, so that none is always the first. */
+async function measure(cells: readonly Cell[]): Promise<CellResult[]> {
+  const results = cells.map((cell): CellResult => ({ cell, slices: [] }))
+  console.error("warming up")
+  for (const { cell } of results) await slice(cell, times.warmUpMs)
+  for (let round = 0; round < times.rounds; round++) {
+    console.error(`round ${round + 1} of ${times.rounds}`)
+    for (const { cell, slices } of [...results.slice(round), ...results.slice(0, round)]) {
+      slices.push(await slice(cell, times.sliceMs))
+    }
+  }
+  return results
+}
+
+async function slice({ worker, requests }: Cell, ms: number): Promise<CellResult["slices"][number]> {
+  const before = cpuMs()
+  load.send({ origin: server.origins[worker], requests, ms } satisfies LoadOrder)
+  const [answer] = (await once(load, "message")) as [{ result: LoadResult } | { error: string }]
+  if ("error" in answer) throw new Error(answer.error)
+  return { ...answer.result, cpuMs: cpuMs() - before }
+}
