@@ -52,6 +52,20 @@ export function visibleColumns(collection: Collection, caller: Caller): readonly
   return collection.table.columns.filter((column) => collection.fields.get(column.key)?.read?.(caller) ?? true)
 }
 
+/** The relation of that name, unless the key that ties it is hidden from the caller: it would tell what the key holds. */
+export function visibleRelation(
+  collection: Collection | undefined,
+  name: string,
+  caller: Caller,
+): ResolvedRelation | undefined {
+  const relation = collection?.relations.get(name)
+  if (!relation || caller.kind === "service") return relation
+  const hides = (side: Collection | undefined, { key }: Column) => side?.fields.get(key)?.read?.(caller) === false
+  return hides(collection, relation.ownColumn) || hides(relation.collection, relation.targetColumn)
+    ? undefined
+    : relation
+}
+
 /** The columns a caller may see through a relation, in the table's order. */
 export function visibleThrough(relation: ResolvedRelation, caller: Caller): readonly Column[] {
   const { collection, fields } = relation
@@ -95,7 +109,7 @@ function scopeOver(columns: readonly Column[], collection: Collection | undefine
   return {
     column: (key) => columns.find((column) => column.key === key),
     relation: (name) => {
-      const relation = collection?.relations.get(name)
+      const relation = visibleRelation(collection, name, caller)
       if (!relation) return undefined
       return {
         relation,

@@ -22,6 +22,8 @@ export interface RelationProjection {
   readonly relation: ResolvedRelation
   /** The related rows that the caller may read. */
   readonly visible: FilterNode
+  /** What the newest come first by: a column that the caller may not see would be told by the order. */
+  readonly newest: readonly Column[]
   readonly projection: Projection
 }
 
@@ -62,13 +64,16 @@ export function extraValue(projection: Projection, values: readonly unknown[], i
   return flat(values, own + index + 1)[own + index]
 }
 
-function relationSql({ relation, visible, projection }: RelationProjection, alias: string, bindings: Bindings): string {
+function relationSql(
+  { relation, visible, newest, projection }: RelationProjection,
+  alias: string,
+  bindings: Bindings,
+): string {
   if (isNever(visible)) return relation.many ? "json('[]')" : "NULL"
   const inner = bindings.alias()
   const from = `FROM ${quote(relation.target.name)} ${inner} WHERE ${ref(inner, relation.targetColumn)} = ${ref(alias, relation.ownColumn)} AND ${filterSql(visible, inner, bindings)}`
   const value = projectionSql(projection, inner, bindings)
   if (!relation.many) return `json((SELECT ${value} ${from} LIMIT 1))`
-  const newest = ["createdAt", "id"].flatMap((key) => relation.target.byKey.get(key) ?? [])
   const order = newest.length > 0 ? `ORDER BY ${newest.map((column) => `${ref(inner, column)} DESC`).join(", ")}` : ""
   return `json((SELECT json_group_array(json(j)) FROM (SELECT ${value} AS j ${from} ${order} LIMIT ${MOST_RELATED})))`
 }

@@ -1,7 +1,7 @@
 /** `fields` and `expand`, checked against what the caller may see. */
 
 import type { Collection, ResolvedRelation } from "../access/model.ts"
-import { reachable, visibleColumns, visibleRows, visibleThrough } from "../access/visibility.ts"
+import { reachable, visibleColumns, visibleRelation, visibleRows, visibleThrough } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
 import { invalidQuery } from "../core/problem.ts"
 import type { Column } from "../schema/columns.ts"
@@ -45,7 +45,7 @@ function addRelation(wanted: Wanted, level: Level, path: string, names: readonly
     throw invalidQuery("expand", `"${path}" is deeper than ${MOST_EXPAND_LEVELS} levels`)
   let [here, at] = [wanted, level]
   for (const name of names) {
-    const relation = at.collection?.relations.get(name)
+    const relation = visibleRelation(at.collection, name, caller)
     if (!relation) throw invalidQuery("expand", `there is no relation "${path}"`)
     here = enter(here, relation)
     at = levelOf(relation, caller)
@@ -63,7 +63,7 @@ function addField(wanted: Wanted, level: Level, path: string, names: readonly st
     wanted.columns.add(column)
     return
   }
-  const relation = level.collection?.relations.get(name!)
+  const relation = visibleRelation(level.collection, name!, caller)
   if (!relation) throw invalidQuery("fields", `there is no field "${path}"`)
   wanted.columns ??= new Set()
   const inner = enter(wanted, relation)
@@ -90,8 +90,14 @@ function compile(level: Level, wanted: Wanted, caller: Caller): Projection {
       ([relation, inner]): RelationProjection => ({
         relation,
         visible: visibleRows(relation, caller),
+        newest: newestFirst(relation, caller),
         projection: compile(levelOf(relation, caller), inner, caller),
       }),
     ),
   }
+}
+
+function newestFirst({ collection, target }: ResolvedRelation, caller: Caller): Column[] {
+  const columns = collection ? visibleColumns(collection, caller) : target.columns
+  return ["createdAt", "id"].flatMap((key) => columns.find((column) => column.key === key) ?? [])
 }
