@@ -90,16 +90,22 @@ export function operationPaths(components: Components): Record<string, Json> {
         ...json("OpenAPI 3.1.", { type: "object" }),
         headers: headerRefs("X-Request-Id", "ETag", "Cache-Control"),
       },
-      304: { description: "It is as it was.", headers: headerRefs("X-Request-Id", "ETag", "Cache-Control") },
+      304: UNCHANGED,
     }),
     "/docs": get("docs", "This document as a page", {
       200: {
         description: "The page; it needs nothing from other hosts.",
-        headers: headerRefs("X-Request-Id", "Cache-Control"),
+        headers: headerRefs("X-Request-Id", "ETag", "Cache-Control"),
         content: { "text/html": { schema: { type: "string" } } },
       },
+      304: UNCHANGED,
     }),
   }
+}
+
+const UNCHANGED: Json = {
+  description: "It is as it was.",
+  headers: headerRefs("X-Request-Id", "ETag", "Cache-Control"),
 }
 
 const STATE = { type: "string", enum: ["ok", "unavailable"] }
@@ -178,7 +184,7 @@ function get(
 function json(description: string, schema: Json, example?: Json): Json {
   return {
     description,
-    headers: headerRefs("X-Request-Id", "Cache-Control"),
+    headers: headerRefs("X-Request-Id", "Cache-Control", "Selvedge-Bookmark"),
     content: { "application/json": { schema, ...(example && { example }) } },
   }
 }

@@ -87,6 +87,7 @@ function described(
     ...(idempotency === "required" ? [428 as const] : []),
     ...BREAKDOWNS,
   ]
+  const answerSchema = answer.schema ? zodSchema(answer.schema, `${name}Answer`, components) : {}
   return {
     operationId,
     tags: [ROUTES_TAG.name],
@@ -108,9 +109,7 @@ function described(
           "Selvedge-Bookmark",
           ...(idempotency ? (["Idempotency-Replayed"] as const) : []),
         ),
-        ...(answer.schema && {
-          content: { "application/json": { schema: zodSchema(answer.schema, `${name}Answer`, components) } },
-        }),
+        ...(answer.status !== 204 && { content: { "application/json": { schema: answerSchema } } }),
       },
       ...refusals(statuses),
       default: ANY_PROBLEM,
