@@ -42,6 +42,13 @@ export function createDocument({ collections, routes, info = UNNAMED }: Document
     paths: collectionPaths(collection, components),
   }))
   const shown = perCollection.filter(({ paths }) => Object.keys(paths).length > 0)
+  const paths = {
+    ...Object.assign({}, ...shown.map((part) => part.paths)),
+    ...own,
+    ...(shown.length > 0 && batchPath(collections, components)),
+    ...operationPaths(components),
+  }
+  const responses = used(sharedRefusals(), paths)
   return {
     openapi: "3.1.1",
     info: { ...info, description: [info.description, GROUND_RULES].filter(Boolean).join("\n\n") },
@@ -52,12 +59,7 @@ export function createDocument({ collections, routes, info = UNNAMED }: Document
       ...(shown.length > 0 ? [BATCH_TAG] : []),
       OPERATIONS_TAG,
     ],
-    paths: {
-      ...Object.assign({}, ...shown.map(({ paths }) => paths)),
-      ...own,
-      ...(shown.length > 0 && batchPath(collections, components)),
-      ...operationPaths(components),
-    },
+    paths,
     components: {
       securitySchemes: {
         bearer: {
@@ -66,10 +68,16 @@ export function createDocument({ collections, routes, info = UNNAMED }: Document
           description: "An access token. Without one the caller is anonymous.",
         },
       },
-      schemas: components.schemas,
-      parameters: SHARED_PARAMETERS,
-      headers: sharedHeaders(),
-      responses: sharedRefusals(),
+      schemas: used(components.schemas, [paths, responses, components.schemas]),
+      parameters: used(SHARED_PARAMETERS, paths),
+      headers: used(sharedHeaders(), [paths, responses]),
+      responses,
     },
   }
+}
+
+/** Components that nothing refers to are left out. */
+function used(parts: Record<string, Json>, by: unknown): Record<string, Json> {
+  const text = JSON.stringify(by)
+  return Object.fromEntries(Object.entries(parts).filter(([name]) => text.includes(`/${name}"`)))
 }
