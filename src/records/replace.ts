@@ -5,8 +5,8 @@ import type { FilterNode } from "../access/filter.ts"
 import type { Collection } from "../access/model.ts"
 import { accessFilter, refused } from "../access/visibility.ts"
 import { validationFailed } from "../core/problem.ts"
-import type { Query } from "../db/database.ts"
 import { guard } from "../db/guard.ts"
+import type { Query } from "../db/query.ts"
 import { Bindings, isAlways, isNever } from "../query/bindings.ts"
 import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
@@ -16,7 +16,7 @@ import { type Field, readInput, writeFault } from "./input.ts"
 import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
 import { requireSize } from "./size.ts"
-import { afterUpdateGuard, writeUpdate } from "./update.ts"
+import { afterUpdateGuard, type HiddenCode, writeUpdate } from "./update.ts"
 
 /**
  * Omitted writable fields become their default or null; what the caller may not write is kept, and must equal the
@@ -53,23 +53,18 @@ export function replaceOperation(
   const row = newRow(context, target, [idField, ...writes, ...immutable])
   const creatable = !isNever(createRule) && precondition.ifMatch === undefined
 
+  // What is missing and what is hidden must be refused alike.
+  const absent = precondition.ifMatch === undefined ? "not_found" : "precondition_failed"
   const replaced = (index: number): Query[] =>
     precondition.ifNoneMatch || isNever(updateRule)
-      ? [refuseExisting(target, id, index, precondition.ifNoneMatch ? "precondition_failed" : "forbidden")]
+      ? [refuseExisting(target, id, index, precondition.ifNoneMatch ? "precondition_failed" : "forbidden", absent)]
       : [
           ...(others.length > 0 ? [mismatchGuard(target, updateRule, id, others, precondition, index)] : []),
           replaceQuery(target, updateRule, id, writes, context, precondition),
-          afterUpdateGuard(target, updateRule, id, precondition, index, existsSql(target, id)),
+          afterUpdateGuard(target, updateRule, id, precondition, index, existsSql(target, id), absent),
         ]
   const created = (index: number): Query[] => {
-    if (!creatable)
-      return [
-        refuseMissing(
-          target,
-          id,
-          `${precondition.ifMatch === undefined ? "not_found" : "precondition_failed"}:${index}`,
-        ),
-      ]
+    if (!creatable) return [refuseMissing(target, id, `${absent}:${index}`)]
     const missing = missingFields(target, row)[0]
     if (missing) return [refuseMissing(target, id, `required:${index}:${missing.key}`)]
     if (readOnly[0]) return [refuseMissing(target, id, `read_only:${index}:${readOnly[0].column.key}`)]
@@ -105,17 +100,18 @@ function existsSql(target: WriteTarget, id: string): string {
   return `EXISTS (SELECT 1 FROM ${target.table} WHERE ${target.name("id")} = '${id}')`
 }
 
-/** A record that exists but may not be replaced: hidden ones are not found. */
+/** A record that exists but may not be replaced: hidden ones are refused as missing ones. */
 function refuseExisting(
   target: WriteTarget,
   id: string,
   index: number,
   code: "forbidden" | "precondition_failed",
+  absent: HiddenCode,
 ): Query {
   const bindings = new Bindings()
   const mark = bindings.add(id)
   const readable = `EXISTS (SELECT 1 FROM ${target.table} WHERE ${target.name("id")} = ${mark} AND ${target.allowed(target.read, bindings)})`
-  const hidden = code === "forbidden" ? "not_found" : code
+  const hidden = code === "forbidden" ? absent : code
   return guard(
     `SELECT iif(${readable}, '${code}:${index}', '${hidden}:${index}') WHERE ${existsSql(target, id)}`,
     bindings.values,

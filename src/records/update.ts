@@ -3,8 +3,8 @@
 import type { FilterNode } from "../access/filter.ts"
 import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
-import type { Query } from "../db/database.ts"
 import { guard } from "../db/guard.ts"
+import type { Query } from "../db/query.ts"
 import { Bindings, isAlways } from "../query/bindings.ts"
 import { quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
@@ -95,6 +95,7 @@ export function writeUpdate(
  * Follows the UPDATE directly, for it reads `changes()`: tells why no row was touched, and refuses a row that now
  * breaks the rule or is too large.
  * @param condition SQL under which an untouched row is a refusal.
+ * @param hidden What a missing record is refused with: a hidden one must not be told from it.
  */
 export function afterUpdateGuard(
   target: WriteTarget,
@@ -103,6 +104,7 @@ export function afterUpdateGuard(
   precondition: Precondition,
   index: number,
   condition = "1",
+  hidden: HiddenCode = "not_found",
 ): Query {
   const bindings = new Bindings()
   const row = rowSql(target, bindings.add(id))
@@ -112,7 +114,7 @@ export function afterUpdateGuard(
     .map((column) => `octet_length(coalesce(${quote(column.name)}, ''))`)
   const tooLarge = row(`${size.join(" + ")} > ${MOST_RECORD_BYTES}`)
   const touched = `iif(${broken}, 'forbidden:${index}', iif(${tooLarge}, 'payload_too_large:${index}', NULL))`
-  const untouched = `iif(${condition}, ${untouchedReason(target, rule, row, precondition, index, bindings)}, NULL)`
+  const untouched = `iif(${condition}, ${untouchedReason(target, rule, row, precondition, index, bindings, hidden)}, NULL)`
   return guard(
     `SELECT code FROM (SELECT iif(changes() = 1, ${touched}, ${untouched}) AS code) WHERE code IS NOT NULL`,
     bindings.values,
@@ -135,6 +137,8 @@ export function afterDeleteGuard(
   )
 }
 
+export type HiddenCode = "not_found" | "precondition_failed"
+
 type RowSql = (filter: string) => string
 
 function rowSql(target: WriteTarget, mark: string): RowSql {
@@ -148,11 +152,12 @@ function untouchedReason(
   { ifMatch }: Precondition,
   index: number,
   bindings: Bindings,
+  hidden: HiddenCode = "not_found",
 ): string {
   const readable = row(target.allowed(target.read, bindings))
   const writable = row(target.allowed(rule, bindings))
   const last = Array.isArray(ifMatch) ? "precondition_failed" : "not_found"
-  return `iif(NOT ${readable}, 'not_found:${index}', iif(NOT ${writable}, 'forbidden:${index}', '${last}:${index}'))`
+  return `iif(NOT ${readable}, '${hidden}:${index}', iif(NOT ${writable}, 'forbidden:${index}', '${last}:${index}'))`
 }
 
 function onUpdate(target: WriteTarget, fields: readonly Field[]): Field[] {

@@ -3,6 +3,7 @@
 import fc from "fast-check"
 import type { Collection } from "../../src/access/model.ts"
 import { ruleScope } from "../../src/access/visibility.ts"
+import type { Column } from "../../src/schema/columns.ts"
 import { filtersOver } from "./filters.ts"
 import { idOf } from "./rows.ts"
 import { operandFor } from "./values.ts"
@@ -73,27 +74,13 @@ export function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>, weight =
   return fc.oneof({ weight, arbitrary: usual }, { weight: 1, arbitrary: odd })
 }
 
+/** Query strings with traps in them. */
 export function queriesOf(collection: Collection): fc.Arbitrary<string[]> {
-  const keys = collection.table.columns.map((column) => column.key)
-  const relations = [...collection.relations.keys()]
-  const inner = [...collection.relations.values()].flatMap(({ name, target, collection: related }) => ({
-    fields: target.columns.map((column) => `${name}.${column.key}`),
-    relations: [...(related?.relations.keys() ?? [])].map((next) => `${name}.${next}`),
-  }))
-  const fields = [...keys, ...relations, ...inner.flatMap((level) => [...level.fields, ...level.relations])]
-  const expandable = [...relations, ...inner.flatMap((level) => level.relations), "nothing"]
   const filter = fc.oneof(
-    {
-      weight: 9,
-      arbitrary: filtersOver(collection, ruleScope(collection), { relations: 3, texts: [idOf(1)] }).map((drawn) =>
-        JSON.stringify(drawn),
-      ),
-    },
+    { weight: 9, arbitrary: filtersOf(collection, [idOf(1)]) },
     { weight: 1, arbitrary: fc.jsonValue().map((drawn) => JSON.stringify(drawn)) },
     { weight: 1, arbitrary: fc.constantFrom(...BAD_FILTERS) },
   )
-  const sorts = collection.sorts.flatMap(({ text }) => [text, text.split(",")[0]!, turned(text)])
-  const functions = ["count", ...keys.flatMap((key) => [`sum(${key})`, `avg(${key})`, `min(${key})`, `max(${key})`])]
   const simple = fc
     .constantFrom(...collection.table.columns)
     .chain((column) =>
@@ -101,47 +88,98 @@ export function queriesOf(collection: Collection): fc.Arbitrary<string[]> {
         .tuple(fc.constantFrom(...OPERATORS), mostly(operandFor(column).map(String), nasty))
         .map(([op, value]) => `${column.key}${op}=${encoded(value)}`),
     )
+  const known = namesOf(collection)
+  const trap = (name: string, value: fc.Arbitrary<string>) => pair(name, mostly(value, nasty, 12))
   const parameter = fc.oneof(
-    { weight: 6, arbitrary: pair("filter", filter) },
+    { weight: 6, arbitrary: trap("filter", filter) },
     { weight: 4, arbitrary: simple },
-    { weight: 3, arbitrary: pair("sort", fc.constantFrom(...sorts)) },
-    { weight: 3, arbitrary: pair("limit", fc.constantFrom("1", "2", "5", "100", "1000", "0")) },
-    { weight: 2, arbitrary: pair("fields", names(fields)) },
-    { weight: 3, arbitrary: pair("expand", names(expandable)) },
-    { weight: 2, arbitrary: pair("q", fc.constantFrom(...SEARCHES)) },
+    { weight: 3, arbitrary: trap("sort", fc.constantFrom(...known.sorts)) },
+    { weight: 3, arbitrary: trap("limit", fc.constantFrom("1", "2", "5", "100", "1000", "0")) },
+    { weight: 2, arbitrary: trap("fields", list(mostly(fc.constantFrom(...known.fields), nasty, 30))) },
+    { weight: 3, arbitrary: trap("expand", list(mostly(fc.constantFrom(...known.relations, "nothing"), nasty, 30))) },
+    { weight: 2, arbitrary: trap("q", fc.constantFrom(...SEARCHES)) },
     { weight: 2, arbitrary: fc.constant("count=exact") },
-    { weight: 1, arbitrary: pair("after", fc.constantFrom(EARLIER, btoa('{"v":1,"k":[],"h":""}'), btoa("x"))) },
-    { weight: 1, arbitrary: pair("before", fc.constantFrom(EARLIER, "!")) },
+    { weight: 1, arbitrary: trap("after", fc.constantFrom(EARLIER, btoa('{"v":1,"k":[],"h":""}'), btoa("x"))) },
+    { weight: 1, arbitrary: trap("before", fc.constantFrom(EARLIER, "!")) },
     { weight: 1, arbitrary: nasty.map(encoded) },
   )
-  const group = mostly(
-    pair("group", names(keys)).map((drawn) => [drawn]),
-    fc.constant<string[]>([]),
-  )
-  const aggregate = fc.tuple(
-    pair("aggregate", names(functions)),
-    group,
-    mostly(
-      fc.constant<string[]>([]),
-      parameter.map((drawn) => [drawn]),
-      2,
-    ),
-  )
-  return mostly(
-    fc.array(parameter, { maxLength: 3 }),
-    aggregate.map(([first, ...rest]) => [first, ...rest.flat()]),
-    4,
-  )
+  const aggregate = [
+    trap("aggregate", list(mostly(fc.constantFrom(...known.functions, "sum(id)", "avg(nothing)"), nasty, 30))),
+    trap("group", list(mostly(fc.constantFrom(...known.keys), nasty, 30))),
+    parameter,
+  ] as const
+  return mostly(fc.array(parameter, { maxLength: 3 }), fc.tuple(...aggregate).map(some), 4)
 }
 
-function names(known: readonly string[]): fc.Arbitrary<string> {
-  return fc
-    .array(mostly(fc.constantFrom(...known), nasty, 30), { minLength: 1, maxLength: 3 })
-    .map((drawn) => drawn.join(","))
+/**
+ * Query strings that are right wherever the fields and relations they name are there.
+ * @param texts Values that stand in many rows.
+ */
+export function fairQueriesOf(collection: Collection, texts: readonly string[]): fc.Arbitrary<string[]> {
+  const known = namesOf(collection)
+  const maybe = (parameter: fc.Arbitrary<string>, chance = 1) =>
+    fc.oneof(
+      { weight: 3, arbitrary: fc.constant([]) },
+      { weight: chance, arbitrary: parameter.map((drawn): string[] => [drawn]) },
+    )
+  const filter = maybe(pair("filter", filtersOf(collection, texts)), 4)
+  const search = maybe(pair("q", fc.constantFrom(...texts.filter((text) => text.length < 10))))
+  const lists = fc.tuple(
+    filter,
+    search,
+    maybe(pair("sort", fc.constantFrom(...known.sorts)), 2),
+    maybe(pair("limit", fc.constantFrom("1", "2", "3", "100")), 6),
+    maybe(pair("fields", list(fc.constantFrom(...known.fields)))),
+    maybe(pair("expand", list(fc.constantFrom(...known.relations))), 2),
+    maybe(fc.constant("count=exact")),
+  )
+  const aggregates = fc.tuple(
+    pair("aggregate", list(fc.constantFrom(...known.functions))).map((drawn) => [drawn]),
+    maybe(pair("group", list(fc.constantFrom(...known.keys))), 6),
+    filter,
+    search,
+  )
+  return fc.oneof({ weight: 4, arbitrary: lists }, { weight: 1, arbitrary: aggregates }).map((parts) => parts.flat())
+}
+
+function filtersOf(collection: Collection, texts: readonly string[]): fc.Arbitrary<string> {
+  const filters = filtersOver(collection, ruleScope(collection), { relations: 3, texts })
+  return filters.map((drawn) => JSON.stringify(drawn))
+}
+
+/** What a list of the collection may name, if the caller sees it. */
+function namesOf(collection: Collection) {
+  const keys = collection.table.columns.map((column) => column.key)
+  const own = [...collection.relations.values()]
+  const inner = own.flatMap(({ name, target }) => target.columns.map((column) => `${name}.${column.key}`))
+  const further = own.flatMap((relation) =>
+    [...(relation.collection?.relations.keys() ?? [])].map((next) => `${relation.name}.${next}`),
+  )
+  const relations = [...own.map(({ name }) => name), ...further]
+  return {
+    keys,
+    relations,
+    fields: [...keys, ...relations, ...inner],
+    sorts: collection.sorts.flatMap(({ text }) => [text, text.split(",")[0]!, turned(text)]),
+    functions: ["count", ...collection.table.columns.flatMap(functionsOf)],
+  }
+}
+
+function functionsOf({ key, kind }: Column): string[] {
+  const names = ["integer", "real"].includes(kind) ? ["sum", "avg", "min", "max"] : ["min", "max"]
+  return ["json", "blob"].includes(kind) ? [] : names.map((name) => `${name}(${key})`)
+}
+
+function some([first, second, third]: readonly [string, string, string]): string[] {
+  return [first, second, third].slice(0, 1 + (first.length % 3))
+}
+
+function list(name: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.uniqueArray(name, { minLength: 1, maxLength: 3 }).map((drawn) => drawn.join(","))
 }
 
 function pair(name: string, value: fc.Arbitrary<string>): fc.Arbitrary<string> {
-  return mostly(value, nasty, 12).map((drawn) => `${name}=${encoded(drawn)}`)
+  return value.map((drawn) => `${name}=${encoded(drawn)}`)
 }
 
 function turned(sort: string): string {
