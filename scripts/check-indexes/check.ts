@@ -1,6 +1,6 @@
 /** Explains every statement that the definitions lead to, and gathers what is wrong by the index that would mend it. */
 
-import type { Query } from "../../src/db/database.ts"
+import type { Query } from "../../src/db/query.ts"
 import type { Backend } from "../../src/index.ts"
 import { engineTables } from "../../src/schema/engine-tables.ts"
 import { tableModel } from "../../src/schema/table-model.ts"

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { convertV4MiniflareOptions, Miniflare } from "miniflare"
 import { unstable_splitSqlQuery } from "wrangler"
-import type { Query } from "../../src/db/database.ts"
+import type { Query } from "../../src/db/query.ts"
 import type { Explain } from "./check.ts"
 import type { PlanRow } from "./plan.ts"
 

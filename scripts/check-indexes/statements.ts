@@ -6,7 +6,7 @@ import { ALWAYS, type FilterNode } from "../../src/access/filter.ts"
 import { ACTIONS, type Collection, type Sort, type SortKey } from "../../src/access/model.ts"
 import { accessFilter, reachable, visibleColumns } from "../../src/access/visibility.ts"
 import type { Caller } from "../../src/core/caller.ts"
-import type { Query } from "../../src/db/database.ts"
+import type { Query } from "../../src/db/query.ts"
 import type { Backend } from "../../src/index.ts"
 import { isNever } from "../../src/query/bindings.ts"
 import { getQuery, type ListPlan, listQuery } from "../../src/query/list.ts"
@@ -16,7 +16,6 @@ import { type Column, quote } from "../../src/schema/columns.ts"
 import { type TableModel, tableModel } from "../../src/schema/table-model.ts"
 import type { Stored } from "../../src/schema/values.ts"
 import { callersOf } from "./callers.ts"
-import { foldFilter, foldProjection } from "./fold.ts"
 
 /** The engine's alias of the table that a statement is about. */
 export const MAIN = "t"
@@ -54,7 +53,7 @@ type Unnamed = Omit<Statement, "caller">
 /** Each order both ways round, its first page and the pages beyond every kind of cursor. */
 function lists(collection: Collection, caller: Caller): Unnamed[] {
   const { table } = collection
-  const access = foldFilter(accessFilter(collection, "read", caller))
+  const access = accessFilter(collection, "read", caller)
   if (isNever(access)) return []
   return sortsOf(collection, caller).flatMap((sort) =>
     [false, true].flatMap((reversed) =>
@@ -72,11 +71,11 @@ function lists(collection: Collection, caller: Caller): Unnamed[] {
 
 /** Each relation, and each relation of it, from a list and from a single record. */
 function expansions(collection: Collection, caller: Caller): Unnamed[] {
-  const access = foldFilter(accessFilter(collection, "read", caller))
+  const access = accessFilter(collection, "read", caller)
   const [sort] = sortsOf(collection, caller)
   if (isNever(access) || !sort) return []
   return pathsOf(collection, MOST_EXPAND_LEVELS).flatMap((path) => {
-    const projection = foldProjection(project(collection, caller, { fields: ["id"], expand: [path] }))
+    const projection = project(collection, caller, { fields: ["id"], expand: [path] })
     const statement = {
       place: `${collection.name}, expand ${path}`,
       table: collection.table,
@@ -94,7 +93,7 @@ function expansions(collection: Collection, caller: Caller): Unnamed[] {
 /** A write finds its row by the id; what its rule asks of related rows is to be found as quickly. */
 function rulesOf(collection: Collection, caller: Caller): Unnamed[] {
   return ACTIONS.flatMap((action) => {
-    const access = foldFilter(accessFilter(collection, action, caller))
+    const access = accessFilter(collection, action, caller)
     if (access.type === "constant") return []
     return {
       place: `${collection.name}, access ${action}`,

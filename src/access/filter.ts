@@ -107,7 +107,7 @@ class Parser {
     this.#count(path)
     if (!relation.many) {
       const part = this.level(value, scope, path, depth + 1, relations + 1)
-      return { type: "related", relation, quantifier: "one", visible, part }
+      return throughRelation({ type: "related", relation, quantifier: "one", visible, part })
     }
     if (!isObject(value)) throw new FilterError(path, `takes one of ${QUANTIFIERS.join(", ")}`)
     const entries = Object.entries(value)
@@ -117,7 +117,7 @@ class Parser {
         if (!QUANTIFIERS.includes(key))
           throw new FilterError(`${path}.${key}`, `takes one of ${QUANTIFIERS.join(", ")}`)
         const part = this.level(inner, scope, `${path}.${key}`, depth + 1, relations + 1)
-        return { type: "related", relation, quantifier: key as Quantifier, visible, part }
+        return throughRelation({ type: "related", relation, quantifier: key as Quantifier, visible, part })
       }),
     )
   }
@@ -176,6 +176,7 @@ function list(column: Column, negated: boolean, operand: unknown, path: string):
     if (value !== NOBODY) values.push(stored(column, value, `${path}.${i}`))
     else if (negated) return NEVER
   }
+  if (values.length === 0) return negated ? ALWAYS : NEVER
   return { type: "list", column, negated, values }
 }
 
@@ -220,6 +221,14 @@ function some(parts: readonly FilterNode[]): FilterNode {
   const real = parts.filter((part) => !(part.type === "constant" && !part.value))
   if (real.some((part) => part.type === "constant")) return ALWAYS
   return real.length === 0 ? NEVER : real.length === 1 ? real[0]! : { type: "or", parts: real }
+}
+
+/** Constant where no related row can count. */
+function throughRelation(filter: Extract<FilterNode, { type: "related" }>): FilterNode {
+  const { quantifier, visible, part } = filter
+  const counts = part.type !== "constant" || part.value === (quantifier !== "every")
+  if (counts && !(visible.type === "constant" && !visible.value)) return filter
+  return quantifier === "none" || quantifier === "every" ? ALWAYS : NEVER
 }
 
 function negate(part: FilterNode): FilterNode {

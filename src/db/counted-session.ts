@@ -1,6 +1,6 @@
 /** A D1 session for Drizzle that counts what is asked of it. */
 
-import type { Cost } from "./database.ts"
+import { type Cost, countRows } from "./cost.ts"
 
 const RUNS: readonly string[] = ["all", "run", "raw", "first"]
 
@@ -17,11 +17,6 @@ export function countedSession(session: D1DatabaseSession, cost: Cost): D1Databa
     },
     getBookmark: () => session.getBookmark(),
   } as D1DatabaseSession
-}
-
-export function countRows(cost: Cost, meta: D1Meta): void {
-  cost.rowsRead += meta.rows_read ?? 0
-  cost.rowsWritten += meta.rows_written ?? 0
 }
 
 /** D1's own `batch` takes its own statements only. */

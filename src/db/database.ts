@@ -2,23 +2,10 @@
 
 import { SelvedgeError } from "../core/problem.ts"
 import { formatBookmark, parseBookmark } from "./bookmark.ts"
-import { countedSession, countRows } from "./counted-session.ts"
+import { type Cost, countRows } from "./cost.ts"
+import { countedSession } from "./counted-session.ts"
 import { readFailure } from "./errors.ts"
-
-export interface Query {
-  readonly sql: string
-  readonly params: readonly unknown[]
-}
-
-export type ResultRow = Record<string, unknown>
-
-export interface Cost {
-  /** Calls of D1; each is a round trip. */
-  trips: number
-  statements: number
-  rowsRead: number
-  rowsWritten: number
-}
+import type { Query, ResultRow } from "./query.ts"
 
 /** The newest change and the history it belongs to, as one column; every read and every write selects it. */
 export const FRESHNESS =

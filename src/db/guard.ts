@@ -4,7 +4,7 @@
  * change what `changes()` says of the statement before.
  */
 
-import type { Query } from "./database.ts"
+import type { Query } from "./query.ts"
 
 /** Marks our own codes in the text of an error. */
 export const GUARD_MARK = "SELVEDGE:"

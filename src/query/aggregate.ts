@@ -1,7 +1,8 @@
 /** Counts, sums and extremes over the rows of a list, in groups. */
 
 import { invalidQuery } from "../core/problem.ts"
-import { FRESHNESS, type Query } from "../db/database.ts"
+import { FRESHNESS } from "../db/database.ts"
+import type { Query } from "../db/query.ts"
 import { type Column, quote } from "../schema/columns.ts"
 import { jsonValue } from "../schema/triggers.ts"
 import { toWire } from "../schema/values.ts"

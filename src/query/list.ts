@@ -2,7 +2,8 @@
 
 import type { FilterNode } from "../access/filter.ts"
 import type { Collection, Sort } from "../access/model.ts"
-import { FRESHNESS, type Query } from "../db/database.ts"
+import { FRESHNESS } from "../db/database.ts"
+import type { Query } from "../db/query.ts"
 import { quote } from "../schema/columns.ts"
 import { jsonValue } from "../schema/triggers.ts"
 import type { Stored } from "../schema/values.ts"

@@ -1,9 +1,10 @@
 /** `atomic([...])`: Drizzle statements, writes of records and expectations as one batch of D1. */
 
 import { ApplicationError, type ProblemDetail, SelvedgeError } from "../core/problem.ts"
-import { FRESHNESS, type Query, type ResultRow } from "../db/database.ts"
+import { FRESHNESS } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
+import type { Query, ResultRow } from "../db/query.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, MOST_ANSWER_BYTES } from "./idempotency.ts"
 import { RecordOperation } from "./records.ts"

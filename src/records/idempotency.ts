@@ -2,8 +2,9 @@
 
 import type { Caller } from "../core/caller.ts"
 import { SelvedgeError } from "../core/problem.ts"
-import { type Database, FRESHNESS, type Query } from "../db/database.ts"
+import { type Database, FRESHNESS } from "../db/database.ts"
 import { guard } from "../db/guard.ts"
+import type { Query } from "../db/query.ts"
 import type { Bindings } from "../query/bindings.ts"
 
 export const KEPT_MS = 24 * 60 * 60 * 1_000

@@ -2,9 +2,10 @@
 
 import { visibleColumns } from "../access/visibility.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
-import { FRESHNESS, type Query, type ResultRow, refusal } from "../db/database.ts"
+import { FRESHNESS, refusal } from "../db/database.ts"
 import { type Failure, readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
+import type { Query, ResultRow } from "../db/query.ts"
 import type { Column } from "../schema/columns.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, findAnswer, Recorder } from "./idempotency.ts"

@@ -111,6 +111,8 @@ describe("checkout", () => {
 
   test("an order can't be made past the checkout", async () => {
     expect((await ada.post("/v1/orders", { body: { totalCents: 0 } })).status).toBe(403)
+    expect((await anonymous.get("/v1/orders")).status).toBe(401)
+    expect((await anonymous.get("/v1/orderItems")).status).toBe(401)
   })
 })
 
