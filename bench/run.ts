@@ -25,7 +25,8 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
   },
 })
-const times = flags.quick ? { rounds: 3, warmUpMs: 300, sliceMs: 300 } : { rounds: 3, warmUpMs: 1_500, sliceMs: 1_500 }
+/** Many short rounds: other work on the machine then weighs on all that is compared. */
+const times = flags.quick ? { rounds: 4, warmUpMs: 300, sliceMs: 250 } : { rounds: 11, warmUpMs: 1_000, sliceMs: 400 }
 
 const server = await startServer(flags.direct)
 const load = fork(join(import.meta.dirname, "lib/load.ts"), { stdio: "inherit" })
@@ -50,11 +51,16 @@ async function measure(cells: readonly Cell[]): Promise<CellResult[]> {
   for (const { cell } of results) await slice(cell, times.warmUpMs)
   for (let round = 0; round < times.rounds; round++) {
     console.error(`round ${round + 1} of ${times.rounds}`)
-    for (const { cell, slices } of [...results.slice(round), ...results.slice(0, round)]) {
+    for (const { cell, slices } of rotated(results, round)) {
       slices.push(await slice(cell, times.sliceMs))
     }
   }
   return results
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const start = by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
 }
 
 async function slice({ worker, requests }: Cell, ms: number): Promise<CellResult["slices"][number]> {
