@@ -35,10 +35,9 @@ try {
   for (const cell of measured) await checkCell(cell, server.origins[cell.worker])
   const report = summarise(await measure(measured))
   console.log(table(report))
-  await writeFile(
-    RESULTS,
-    `${JSON.stringify({ date: new Date().toISOString(), ...flags, ...times, ...report }, null, 2)}\n`,
-  )
+  const isWhole = !flags.quick && !flags.direct && !flags.only
+  if (isWhole)
+    await writeFile(RESULTS, `${JSON.stringify({ date: new Date().toISOString(), ...times, ...report }, null, 2)}\n`)
 } finally {
   load.kill()
   await server.stop()
