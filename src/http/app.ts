@@ -30,7 +30,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(frame(options))
   app.use(crossOrigin(options.origins))
   app.use(identify(options.tokens))
-  app.onError((error, c) => problemResponse(error, c.req.path, c.var.state))
+  app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
@@ -75,11 +75,11 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
     ],
     maxAge: PREFLIGHT_MAX_AGE,
   })
-  return async (c, next) => {
+  return (c, next) => {
     if (!c.req.raw.headers.has("Origin") && c.req.method !== "OPTIONS") return next()
-    const response = await handler(c, next)
-    c.var.state.complete = false
-    return response
+    return handler(c, next).finally(() => {
+      c.get("state").complete = false
+    })
   }
 }
 

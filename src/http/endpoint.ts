@@ -50,7 +50,7 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   options: EndpointOptions<B, Q>,
 ): MiddlewareHandler<AppEnv, string, Validated<B, Q>> {
   const handler: MiddlewareHandler<AppEnv, string, Validated<B, Q>> = async (c, next) => {
-    const { state } = c.var
+    const state = c.get("state")
     if (state.caller.kind !== "service" && !options.access(state.caller)) throw refused(state.caller)
     const body = options.body ? await readJson(c.req.raw) : undefined
     if (options.query)

@@ -5,6 +5,7 @@ import type { Column } from "../schema/columns.ts"
 import { type Stored, textFault } from "../schema/values.ts"
 
 const VERSION = 1
+const ASCII = /^[ -~]*$/
 const LONGEST_CURSOR = 8_192
 
 /** A sort key; without a column it is a computed number. */
@@ -13,9 +14,9 @@ export interface CursorKey {
 }
 
 export function encodeCursor(values: readonly Stored[], hash: string): string {
-  const bytes = new TextEncoder().encode(JSON.stringify({ v: VERSION, k: values, h: hash }))
-  let binary = ""
-  for (const byte of bytes) binary += String.fromCharCode(byte)
+  // Beyond Latin-1 the text must become bytes first, and `btoa` takes each byte as a character.
+  const json = JSON.stringify({ v: VERSION, k: values, h: hash })
+  const binary = ASCII.test(json) ? json : String.fromCharCode(...new TextEncoder().encode(json))
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 }
 

@@ -9,7 +9,7 @@ import { type Bindings, isNever, ref } from "./bindings.ts"
 import { filterSql } from "./filter-sql.ts"
 
 /** Records of a to-many relation, newest first. */
-const MOST_RELATED = 100
+export const MOST_RELATED = 100
 /** Production promises 32 arguments to a function; an array of arrays holds the rest. */
 const ITEMS_PER_ARRAY = 30
 

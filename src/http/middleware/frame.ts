@@ -1,18 +1,16 @@
 /** What every request passes through: its id, its caller, the common headers, and one line in the log. */
 
-import { drizzle } from "drizzle-orm/d1"
 import type { MiddlewareHandler } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Tokens } from "../../auth/tokens.ts"
-import { ANONYMOUS, type Caller, SERVICE } from "../../core/caller.ts"
+import { ANONYMOUS, type Caller } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
 import { Database, type Epochs } from "../../db/database.ts"
-import { runAtomic } from "../../records/atomic.ts"
 import { sweepAnswers } from "../../records/idempotency.ts"
-import { createRecords, type RecordsOf } from "../../records/records.ts"
-import type { AppEnv, RequestState, RouteContext } from "../context.ts"
+import type { AppEnv, RequestState } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
+import { RequestRouteContext } from "../route-context.ts"
 
 export interface FrameOptions {
   readonly d1: D1Database
@@ -38,24 +36,28 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     const state = openState(options, request)
     const { requestId, db } = state
     c.set("state", state)
-    c.set("ctx", routeContext(options, state))
+    c.set("ctx", new RequestRouteContext(state))
     await next()
     const { status } = c.res
     if (!state.complete) completeHeaders(state, c.res.headers)
     if (c.error && status >= 500)
       options.log({ level: "error", event: "failure", requestId, causes: causesOf(c.error) })
+    const { caller } = state
     options.log({
       level: status >= 500 ? "error" : "info",
       event: "request",
       requestId,
-      ...(trace && { trace }),
+      trace,
       method: request.method,
       route: c.req.path,
       status,
       durationMs: options.now() - started,
-      caller: state.caller.kind,
-      ...(state.caller.kind === "user" && { callerId: state.caller.id }),
-      ...db.cost,
+      caller: caller.kind,
+      callerId: caller.kind === "user" ? caller.id : undefined,
+      trips: db.cost.trips,
+      statements: db.cost.statements,
+      rowsRead: db.cost.rowsRead,
+      rowsWritten: db.cost.rowsWritten,
     })
     if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
       c.executionCtx.waitUntil(sweepAnswers(db, options.now()))
@@ -64,10 +66,12 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
 
 /** Tells who asks; stands behind CORS, so that a browser may read the refusal of a bad token. */
 export function identify(tokens: Tokens): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
+  return (c, next) => {
+    const state = c.get("state")
     const caller = authenticate(c.req.raw.headers.get("Authorization"), tokens)
-    setCaller(c.var.state, caller instanceof Promise ? await caller : caller)
-    await next()
+    if (caller instanceof Promise) return caller.then((known) => setCaller(state, known)).then(next)
+    setCaller(state, caller)
+    return next()
   }
 }
 
@@ -88,37 +92,6 @@ function setCaller(state: RequestState, caller: Caller): void {
   if (caller === state.caller) return
   state.caller = caller
   state.records = { ...state.records, caller }
-}
-
-/** Everything in it is made when it is first used: most requests never do. */
-function routeContext({ now }: FrameOptions, state: RequestState): RouteContext {
-  let answered = false
-  return {
-    get caller() {
-      return state.caller
-    },
-    get db() {
-      return drizzle(state.db.session as unknown as D1Database, { casing: "snake_case" })
-    },
-    records(caller) {
-      const context = { ...state.records, caller: caller === "service" ? SERVICE : caller }
-      return createRecords(context, () => {
-        if (state.claim)
-          throw new TypeError("an idempotent route does all its writes in one ctx.atomic(statements, answer)")
-      }) as RecordsOf<Record<never, never>>
-    },
-    async atomic(statements, answer) {
-      if (state.claim && (!answer || answered)) {
-        throw new TypeError(
-          "an idempotent route calls ctx.atomic(statements, answer) once, with the answer it will give",
-        )
-      }
-      answered = true
-      return runAtomic(state.records, statements, state.claim, answer)
-    },
-    requestId: state.requestId,
-    now,
-  }
 }
 
 /** What went wrong inside, for the operator alone. */

@@ -27,7 +27,7 @@ export function batchRoute(app: Hono<AppEnv>, collections: Collections): void {
     if (c.req.method !== "POST") throw methodNotAllowed(["POST"])
     requireAcceptable(c.req.raw)
     onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
-    const { state } = c.var
+    const state = c.get("state")
     const body = await readJson(c.req.raw)
     const operations = readOperations(body.json).map((operation, index) => {
       try {

@@ -37,41 +37,39 @@ type C = Context<AppEnv>
 
 const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
 
+/** Each collection has paths of its own: a path with `:collection` in it would keep Hono from its fastest router. */
 export function collectionRoutes(app: Hono<AppEnv>, collections: Collections): void {
-  app.all("/v1/:collection", (c) => {
-    const collection = find(collections, c.req.param("collection"))
-    requireAcceptable(c.req.raw)
-    if (c.req.method === "GET" || c.req.method === "HEAD") return list(c, collection)
-    if (c.req.method === "POST") return create(c, collection)
-    throw methodNotAllowed(["GET", "HEAD", "POST"])
-  })
-  app.all("/v1/:collection/:id", (c) => {
-    const collection = find(collections, c.req.param("collection"))
-    const id = c.req.param("id")
-    requireAcceptable(c.req.raw)
-    switch (c.req.method) {
-      case "GET":
-      case "HEAD":
-        return get(c, collection, id)
-      case "PATCH":
-        return update(c, collection, id)
-      case "PUT":
-        return replace(c, collection, id)
-      case "DELETE":
-        return remove(c, collection, id)
-    }
-    throw methodNotAllowed(["GET", "HEAD", "PATCH", "PUT", "DELETE"])
-  })
+  for (const collection of collections.values()) {
+    app.all(`/v1/${collection.name}`, (c) => many(c, collection))
+    app.all(`/v1/${collection.name}/:id`, (c) => single(c, collection, c.req.param("id")))
+  }
 }
 
-function find(collections: Collections, name: string): Collection {
-  const collection = collections.get(name)
-  if (!collection) throw new SelvedgeError("not_found", "There is nothing at this path.")
-  return collection
+function many(c: C, collection: Collection): Promise<Response> {
+  requireAcceptable(c.req.raw)
+  if (c.req.method === "GET" || c.req.method === "HEAD") return list(c, collection)
+  if (c.req.method === "POST") return create(c, collection)
+  throw methodNotAllowed(["GET", "HEAD", "POST"])
+}
+
+function single(c: C, collection: Collection, id: string): Promise<Response> {
+  requireAcceptable(c.req.raw)
+  switch (c.req.method) {
+    case "GET":
+    case "HEAD":
+      return get(c, collection, id)
+    case "PATCH":
+      return update(c, collection, id)
+    case "PUT":
+      return replace(c, collection, id)
+    case "DELETE":
+      return remove(c, collection, id)
+  }
+  throw methodNotAllowed(["GET", "HEAD", "PATCH", "PUT", "DELETE"])
 }
 
 async function list(c: C, collection: Collection): Promise<Response> {
-  const { records, caller } = c.var.state
+  const { records, caller } = c.get("state")
   requireAccess(collection, "read", caller)
   const url = new URL(c.req.url)
   const parameters = uniqueParameters(url.searchParams)
@@ -96,7 +94,7 @@ async function list(c: C, collection: Collection): Promise<Response> {
 }
 
 async function aggregate(c: C, collection: Collection, parameters: Map<string, string>): Promise<Response> {
-  const { records, caller } = c.var.state
+  const { records, caller } = c.get("state")
   const functions = readNames(parameters, "aggregate")
   if (!functions) throw invalidQuery("group", "needs aggregate beside it")
   const result = await aggregateRecords(records, collection, {
@@ -111,18 +109,18 @@ async function aggregate(c: C, collection: Collection, parameters: Map<string, s
 }
 
 async function get(c: C, collection: Collection, id: string): Promise<Response> {
-  requireAccess(collection, "read", c.var.state.caller)
+  requireAccess(collection, "read", c.get("state").caller)
   const parameters = uniqueParameters(new URL(c.req.url).searchParams)
   onlyParameters(parameters, GET_PARAMETERS)
   const selection = { fields: readNames(parameters, "fields"), expand: readNames(parameters, "expand") }
-  const { record, version } = await getRecord(c.var.state.records, collection, id, selection)
+  const { record, version } = await getRecord(c.get("state").records, collection, id, selection)
   const body = JSON.stringify(record)
   const whole = !selection.fields && !selection.expand && version !== undefined
   return conditional(c, body, whole ? versionTag(version) : weakTag(body), {})
 }
 
 async function create(c: C, collection: Collection): Promise<Response> {
-  const { state } = c.var
+  const state = c.get("state")
   requireAccess(collection, "create", state.caller)
   onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
   const precondition = readPrecondition(c.req.raw.headers, false)
@@ -132,7 +130,7 @@ async function create(c: C, collection: Collection): Promise<Response> {
 }
 
 async function update(c: C, collection: Collection, id: string): Promise<Response> {
-  const { state } = c.var
+  const state = c.get("state")
   requireAccess(collection, "update", state.caller)
   onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
   const body = await readJson(c.req.raw, PATCH_TYPES)
@@ -141,7 +139,7 @@ async function update(c: C, collection: Collection, id: string): Promise<Respons
 }
 
 async function replace(c: C, collection: Collection, id: string): Promise<Response> {
-  const { state } = c.var
+  const state = c.get("state")
   if ((["update", "create"] as const).every((action) => isNever(accessFilter(collection, action, state.caller))))
     throw refused(state.caller)
   onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
@@ -151,7 +149,7 @@ async function replace(c: C, collection: Collection, id: string): Promise<Respon
 }
 
 async function remove(c: C, collection: Collection, id: string): Promise<Response> {
-  const { state } = c.var
+  const state = c.get("state")
   requireAccess(collection, "delete", state.caller)
   onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
   const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired)
@@ -159,7 +157,7 @@ async function remove(c: C, collection: Collection, id: string): Promise<Respons
 }
 
 async function write(c: C, body: Body | undefined, operation: Operation): Promise<Response> {
-  const { state } = c.var
+  const state = c.get("state")
   const claim = await claimOf(state, c.req.raw, body?.text ?? "")
   const { result, replayed } = await runOperation(state.records, operation, claim)
   const headers = writeHeaders(operation.collection, result)
@@ -184,8 +182,8 @@ export function writeHeaders(collection: Collection, { status, id, version }: Wr
 
 function conditional(c: C, body: string, tag: string, extra: Record<string, string>): Response {
   const headers = { ETag: tag, ...extra }
-  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return reply(c.var.state, null, 304, headers)
-  return reply(c.var.state, body, 200, { "Content-Type": "application/json", ...headers })
+  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return reply(c.get("state"), null, 304, headers)
+  return reply(c.get("state"), body, 200, { "Content-Type": "application/json", ...headers })
 }
 
 /** The same text for the same filters, whatever their order in the URL. */
@@ -194,17 +192,16 @@ function filterText(parameters: ReadonlyMap<string, string>): string {
   return JSON.stringify([...parameters].filter(([name]) => !others.includes(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** RFC 8288, relative to the request. */
+/** RFC 8288, relative to the request; the query stays as it came, but for the cursors. */
 function linkHeader(url: URL, { page }: Page): string {
-  const to = (name: "after" | "before", cursor: string, relation: string) => {
-    const parameters = new URLSearchParams(url.searchParams)
-    parameters.delete("after")
-    parameters.delete("before")
-    parameters.set(name, cursor)
-    return `<${url.pathname}?${parameters}>; rel="${relation}"`
-  }
-  return [
-    ...(page.next ? [to("after", page.next, "next")] : []),
-    ...(page.previous ? [to("before", page.previous, "prev")] : []),
-  ].join(", ")
+  if (!page.next && !page.previous) return ""
+  const kept = url.search
+    .slice(1)
+    .split("&")
+    .filter((part) => !/^(after|before)=/.test(part))
+    .join("&")
+  const base = `${url.pathname}?${kept}${kept && "&"}`
+  const next = page.next && `<${base}after=${page.next}>; rel="next"`
+  const previous = page.previous && `<${base}before=${page.previous}>; rel="prev"`
+  return next && previous ? `${next}, ${previous}` : (next ?? previous)!
 }

@@ -13,8 +13,8 @@ export function operationRoutes(app: Hono<AppEnv>, tokens: Tokens): void {
   app.get("/health", (c) => c.json({ status: "ok" }))
   app.get("/health/ready", async (c) => {
     const database = await probe(async () => {
-      const [row] = await c.var.state.db.read({ sql: `SELECT ${FRESHNESS} AS freshness`, params: [] })
-      c.var.state.db.sawFreshness(row?.freshness)
+      const [row] = await c.get("state").db.read({ sql: `SELECT ${FRESHNESS} AS freshness`, params: [] })
+      c.get("state").db.sawFreshness(row?.freshness)
     })
     const signingKeys = await probe(() => tokens.jwks())
     const ready = [database, signingKeys].every((dependency) => dependency.status === "ok")
