@@ -90,23 +90,31 @@ test("a hidden field is refused as one that does not exist", { timeout: TIMEOUT 
 test("a conflict names the fields that the caller may see, and nothing of the other record", {
   timeout: TIMEOUT,
 }, async () => {
+  let conflicts = 0
   const property = fc.asyncProperty(worlds, async (drawn) => {
-    const { world, whole } = await enter(drawn)
-    const visible = world.seen.get("notes")!
-    const [own] = visible
-    if (!own || drawn.hidden.notes.includes("code")) return
-    const texts = new Set<string>()
-    for (const { id, code } of drawn.rows.notes) {
-      if (id === own.id || code === null) continue
-      const { status, body } = await whole.patch(`/v1/notes/${own.id}`, { body: { code } })
-      expect(status).toBe(409)
-      expect(body.errors).toEqual([{ pointer: "/code", code: "conflict", message: "is taken" }])
-      texts.add(`${body.detail} ${JSON.stringify(body.errors)}`)
-    }
-    expect(texts.size).toBeLessThanOrEqual(1)
+    const entered = await enter(drawn)
+    const codes = drawn.rows.notes.flatMap(({ code }) => (code === null ? [] : [{ code }]))
+    const texts = await conflictsOf(entered, "notes", codes, drawn)
+    expect(new Set(texts).size).toBeLessThanOrEqual(1)
+    const others = IDS.projects.slice(0, 3).map((projectId) => ({ projectId }))
+    conflicts += texts.length + (await conflictsOf(entered, "members", others, drawn)).length
   })
-  await fc.assert(property, runs<[Drawn]>(8, 500))
+  await fc.assert(property, runs<[Drawn]>(20, 500))
+  expect(conflicts).toBeGreaterThan(0)
 })
+
+/** Patches a record that the caller sees; what it is told of a record that stands in the way. */
+async function conflictsOf(entered: Entered, name: Name, patches: readonly Row[], drawn: Drawn): Promise<string[]> {
+  const own = entered.world.seen.get(name)![0]
+  const texts: string[] = []
+  for (const patch of own ? patches : []) {
+    const { body, text } = await entered.whole.patch(`/v1/${name}/${own!.id}`, { body: patch })
+    if (body.code !== "conflict") continue
+    for (const key of drawn.hidden[name]) expect(text).not.toMatch(new RegExp(`\\b${key}\\b(?!":)`))
+    texts.push(`${body.detail} ${JSON.stringify(body.errors)}`)
+  }
+  return texts
+}
 
 /** Follows a list's pages to the end or the bound, and back again. */
 async function comparePages(entered: Entered, path: string): Promise<void> {

@@ -123,7 +123,10 @@ export function fairQueriesOf(collection: Collection, texts: readonly string[]):
       { weight: chance, arbitrary: parameter.map((drawn): string[] => [drawn]) },
     )
   const filter = maybe(pair("filter", filtersOf(collection, texts)), 4)
-  const search = maybe(pair("q", fc.constantFrom(...texts.filter((text) => text.length < 10))))
+  const search = maybe(
+    pair("q", fc.constantFrom(...texts.filter((text) => text.length < 10))),
+    known.searchable ? 2 : 0,
+  )
   const lists = fc.tuple(
     filter,
     search,
@@ -158,6 +161,7 @@ function namesOf(collection: Collection) {
   const relations = [...own.map(({ name }) => name), ...further]
   return {
     keys,
+    searchable: collection.search.length > 0,
     relations,
     fields: [...keys, ...relations, ...inner],
     sorts: collection.sorts.flatMap(({ text }) => [text, text.split(",")[0]!, turned(text)]),

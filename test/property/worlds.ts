@@ -65,7 +65,11 @@ export const IDS = Object.fromEntries(NAMES.map((name) => [name, ids(name)])) as
 export const worlds: fc.Arbitrary<Drawn> = fc.record({
   caller: fc.constantFrom(...CALLERS),
   read: perName(answersOf),
-  hidden: perName((name) => fc.subarray(hideable(name), { maxLength: 4 })),
+  hidden: perName((name) => {
+    const searched = fixture.collections.get(name)!.search.map(({ key }) => key)
+    const drawn = fc.tuple(fc.subarray(hideable(name), { maxLength: 3 }), fc.subarray(searched))
+    return drawn.map((keys) => [...new Set(keys.flat())])
+  }),
   fields: fc.record({
     project: fc.constantFrom(undefined, undefined, ["id", "name"] as const, ["open", "ownerId"] as const),
     notes: fc.constantFrom(undefined, undefined, ["id", "title"] as const, ["rank", "projectId"] as const),
@@ -120,6 +124,7 @@ function rowsOf(name: Name): fc.Arbitrary<Row[]> {
     name: word,
     title: word,
     body: fc.option(word),
+    secret: fc.option(word),
     rank: fc.constantFrom(null, 0, 1, 2),
     score: fc.constantFrom(null, 0, 0.5, 2),
     ownerId: fc.option(user),
