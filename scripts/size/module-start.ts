@@ -51,7 +51,7 @@ async function timeProcess(folder: string, module: string): Promise<number> {
 
 /** Unlike a clock, it hardly depends on what else the machine does. Linux alone has it. */
 async function processorMs(pid: number | undefined): Promise<number | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined)
+  const stat = await readFile(`/proc/${pid}/task/${pid}/stat`, "utf8").catch(() => undefined)
   if (!stat) return undefined
   const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14) // proc(5): utime and stime
   return (Number(user) + Number(system)) * TICK_MS
