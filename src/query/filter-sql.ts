@@ -34,7 +34,7 @@ export function filterSql(filter: FilterNode, alias: string, bindings: Bindings)
 }
 
 /** D1 bounds the depth of an expression at 100, and a flat chain is as deep as it is long: so join in halves. */
-function balanced(parts: readonly string[], word: "AND" | "OR"): string {
+export function balanced(parts: readonly string[], word: "AND" | "OR" | "+"): string {
   if (parts.length === 0) return word === "AND" ? "1" : "0"
   if (parts.length === 1) return parts[0]!
   const middle = parts.length >> 1

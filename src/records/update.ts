@@ -6,6 +6,7 @@ import { requireAccess } from "../access/visibility.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
 import { Bindings, isAlways } from "../query/bindings.ts"
+import { balanced } from "../query/filter-sql.ts"
 import { quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
@@ -112,7 +113,7 @@ export function afterUpdateGuard(
   const size = target.collection.table.columns
     .filter((column) => ["text", "json", "blob"].includes(column.kind))
     .map((column) => `octet_length(coalesce(${quote(column.name)}, ''))`)
-  const tooLarge = row(`${size.join(" + ")} > ${MOST_RECORD_BYTES}`)
+  const tooLarge = row(`${balanced(size, "+")} > ${MOST_RECORD_BYTES}`)
   const touched = `iif(${broken}, 'forbidden:${index}', iif(${tooLarge}, 'payload_too_large:${index}', NULL))`
   const untouched = `iif(${condition}, ${untouchedReason(target, rule, row, precondition, index, bindings, hidden)}, NULL)`
   return guard(

@@ -1,9 +1,10 @@
 /** Within its bounds every filter is answered, whatever rules, expansions, orders and cursors stand beside it. */
 
 import { env } from "cloudflare:workers"
+import { sqliteTable, text } from "drizzle-orm/sqlite-core"
 import fc from "fast-check"
-import { type Caller, collection, defineBackend, many, one } from "selvedge"
-import { users } from "selvedge/tables"
+import { anyone, type Caller, collection, defineBackend, many, one } from "selvedge"
+import { recordColumns, users } from "selvedge/tables"
 import { beforeAll, describe, expect, test } from "vitest"
 import { backend as shop } from "../../app/backend.ts"
 import * as shopTables from "../../app/schema.ts"
@@ -22,6 +23,8 @@ import { LONG, runs, TIMEOUT } from "./runs.ts"
 import type { Row } from "./values.ts"
 
 const USER: Caller = { kind: "user", id: idOf(1), roles: ["staff"] }
+/** Of one table, in D1. */
+const MOST_COLUMNS = 100
 const id = (n: number) => ({ id: fc.constant(idOf(n)) })
 const owned = { ownerId: fc.constant(USER.id) }
 
@@ -138,6 +141,28 @@ const FULL_NOTE = {
     ownerId: USER.id,
   },
 }
+
+test("a table of as many columns as D1 allows is written and read", { timeout: TIMEOUT }, async () => {
+  const names = Array.from({ length: MOST_COLUMNS - 4 }, (_, n) => `c${n}`)
+  const wide = sqliteTable("wide", { ...recordColumns(), ...Object.fromEntries(names.map((name) => [name, text()])) })
+  const columns = [
+    "created_at INTEGER",
+    "updated_at INTEGER",
+    "version INTEGER",
+    ...names.map((name) => `${name} TEXT`),
+  ]
+  await env.FIXTURE.prepare(`CREATE TABLE wide (id TEXT PRIMARY KEY NOT NULL, ${columns.join(", ")}) STRICT`).run()
+  const access = { read: anyone, create: anyone, update: anyone }
+  const backend = defineBackend({ tables: { wide }, collections: { wide: collection(wide, { access }) } }) as Backend
+  const scenario = createScenario(backend, env.FIXTURE)
+  const client = await clientOf(scenario, USER)
+  const made = await client.post("/v1/wide", { body: { c0: "a" } })
+  expectAnswer(scenario, made, 201)
+  const path = `/v1/wide/${made.body.id}`
+  expectAnswer(scenario, await client.patch(path, { body: { c1: "b" } }), 200)
+  expectAnswer(scenario, await client.put(path, { body: Object.fromEntries(names.map((name) => [name, name])) }), 200)
+  expect((await client.get(path)).body).toMatchObject({ c0: "c0", version: 3 })
+})
 
 type Rules = { read: Row[]; write: Row[] }
 
