@@ -18,7 +18,7 @@ export const collections = {
     sorts: ["-rating,title", "title", "-year,title", "priceCents,title", "-createdAt"],
     search: ["title"],
     input: {
-      title: z.string().trim().min(1).max(300).meta({ examples: ["Blade Runner"] }),
+      title: z.string().trim().min(1).max(300),
       year: z.int().min(1870).max(2200),
       rating: z.number().min(0).max(10),
       priceCents: z.int().min(0),
@@ -30,7 +30,7 @@ export const collections = {
     relations: { films: many(tables.films) },
     sorts: ["name"],
     search: ["name"],
-    input: { name: z.string().trim().min(1).max(200).meta({ examples: ["Ridley Scott"] }) },
+    input: { name: z.string().trim().min(1).max(200) },
   }),
   reviews: collection(tables.reviews, {
     access: {
