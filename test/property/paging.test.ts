@@ -79,7 +79,7 @@ test("pages by next are the whole order, and by previous the same backwards", { 
       expect(backward.reverse().flatMap((page) => page.ids)).toEqual(wanted.slice(0, wanted.length - ids.length))
       expect(backward.every((page) => page.next !== null)).toBe(true)
     }),
-    runs(40, 2_000),
+    runs(40, 600),
   )
 })
 
@@ -112,7 +112,7 @@ test("a row that was there all the time is shown once, whatever comes and goes b
           .run()
       }
     }),
-    runs(15, 500),
+    runs(15, 150),
   )
 })
 
@@ -132,7 +132,7 @@ test("pages of a search by rank are the whole answer, forward and back", { timeo
       const backward = await walk(`${query}&limit=${limit}`, "previous", previous)
       expect(backward.reverse().flatMap((page) => page.ids)).toEqual(whole.slice(0, whole.length - ids.length))
     }),
-    runs(10, 500),
+    runs(10, 150),
   )
 })
 
