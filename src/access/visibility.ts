@@ -49,7 +49,7 @@ export function refused(caller: Caller): SelvedgeError {
 /** The columns a caller may see, in the table's order. */
 export function visibleColumns(collection: Collection, caller: Caller): readonly Column[] {
   if (caller.kind === "service" || collection.fields.size === 0) return collection.table.columns
-  return collection.table.columns.filter((column) => collection.fields.get(column.key)?.read?.(caller) ?? true)
+  return collection.table.columns.filter((column) => mayRead(collection, column, caller))
 }
 
 /** The relation of that name, unless the key that ties it is hidden from the caller: it would tell what the key holds. */
@@ -60,10 +60,16 @@ export function visibleRelation(
 ): ResolvedRelation | undefined {
   const relation = collection?.relations.get(name)
   if (!relation || caller.kind === "service") return relation
-  const hides = (side: Collection | undefined, { key }: Column) => side?.fields.get(key)?.read?.(caller) === false
+  const hides = (side: Collection | undefined, column: Column) => side && !mayRead(side, column, caller)
   return hides(collection, relation.ownColumn) || hides(relation.collection, relation.targetColumn)
     ? undefined
     : relation
+}
+
+/** A rule that answers anything but `true` hides the field. */
+function mayRead(collection: Collection, column: Column, caller: Caller): boolean {
+  const read = collection.fields.get(column.key)?.read
+  return !read || read(caller) === true
 }
 
 /** The columns a caller may see through a relation, in the table's order. */

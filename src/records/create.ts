@@ -2,7 +2,7 @@
 
 import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
-import { validationFailed } from "../core/problem.ts"
+import { SelvedgeError, validationFailed } from "../core/problem.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
 import { Bindings, isAlways } from "../query/bindings.ts"
@@ -20,7 +20,10 @@ export function createOperation(context: RecordsContext, collection: Collection,
   const { writes } = readInput(collection, context.caller, "create", body)
   const fields = newRow(context, target, writes)
   const missing = missingFields(target, fields)
-  if (missing.length > 0) throw validationFailed(missing.map(required))
+  const named = missing.filter((column) => target.projection.columns.includes(column))
+  if (named.length > 0) throw validationFailed(named.map(required))
+  // What is hidden from the caller can't be asked for: only others may make this record.
+  if (missing.length > 0) throw new SelvedgeError("forbidden", "You may not do this.")
   requireSize(fields)
   const id = fields.find((field) => field.column.key === "id")!.stored as string
   return {

@@ -92,6 +92,9 @@ function readField(collection: Collection, column: Column, value: unknown, compa
     checked = parsed.data
   }
   const result = toStored(column, checked)
+  if (column.kind === "timestamp" && "stored" in result && !Number.isInteger(result.stored)) {
+    return [{ code: "invalid_format", message: "must be a whole second" }]
+  }
   if ("fault" in result)
     return [{ code: column.kind === "timestamp" ? "invalid_format" : "invalid_type", message: result.fault }]
   return { column, stored: result.stored }

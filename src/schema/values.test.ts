@@ -31,6 +31,7 @@ test.each([
   "2026-01-01",
   "2026-01-01T00:00:00",
   "26-01-01T00:00:00Z",
+  "0000-01-01T00:00:00+23:59",
 ])("%s is no time", (text) => {
   expect(parseTimestamp(text)).toBeNaN()
 })

@@ -7,6 +7,9 @@ export type Stored = string | number | null
 
 /** RFC 3339 with a time zone; the date part is checked by reading it back. */
 const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+/** The years 0 to 9999 in UTC; RFC 3339 has no others, and a time zone can lead out of them. */
+const FIRST_MS = -62_167_219_200_000
+const LAST_MS = 253_402_300_799_999
 const BIGINT = /^-?(0|[1-9]\d{0,18})$/
 const BASE64URL = /^[A-Za-z0-9_-]*$/
 const HALF_OF_64_BITS = 2n ** 63n
@@ -31,7 +34,7 @@ export function toStored(column: Column, value: unknown): { stored: Stored } | {
         value instanceof Date ? value.getTime() : typeof value === "string" ? parseTimestamp(value) : Number.NaN
       return Number.isNaN(ms)
         ? { fault: "must be a time such as 2026-01-31T12:00:00.000Z" }
-        : { stored: ms / column.unit }
+        : { stored: value instanceof Date ? Math.floor(ms / column.unit) : ms / column.unit }
     }
     case "bigint": {
       const text = typeof value === "bigint" ? value.toString() : value
@@ -106,7 +109,8 @@ export function parseTimestamp(text: string): number {
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > lastDay) return Number.NaN
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return Number.NaN
   const ms = fraction ? fraction.slice(0, 4) : ""
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${ms}${zone!.toUpperCase()}`)
+  const time = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${ms}${zone!.toUpperCase()}`)
+  return time >= FIRST_MS && time <= LAST_MS ? time : Number.NaN
 }
 
 /** Text that D1 would not give back as it came: U+0000 and half of a surrogate pair. */

@@ -109,6 +109,13 @@ describe("create", () => {
     })
   })
 
+  test("a fraction of a second does not fit a column of seconds", async () => {
+    const answer = await ada.post("/v1/notes", { body: { title: "x", seenAt: "2026-01-01T00:00:00.500Z" } })
+    expect(answer.body.errors).toEqual([
+      { pointer: "/seenAt", code: "invalid_format", message: "must be a whole second" },
+    ])
+  })
+
   test("a field that is missing is required", async () => {
     const answer = await ada.post("/v1/notes", { body: {} })
     expect(answer.body.errors).toEqual([{ pointer: "/title", code: "required", message: "is required" }])
