@@ -8,7 +8,6 @@ import { createIndex, createTable } from "./ddl.ts"
 import { describeSchema, type Search } from "./describe.ts"
 import { diffTable } from "./diff.ts"
 import { withDescendants } from "./graph.ts"
-import { replaceObjects } from "./objects.ts"
 import { rebuildTables } from "./rebuild.ts"
 import { applyRenames } from "./renames.ts"
 import {
@@ -85,7 +84,7 @@ export async function planMigration(request: MigrationRequest): Promise<Migratio
     ...dropTables(dropped),
     ...createSearch(created, diffs, moved),
     ...[...created, ...touched.map((diff) => diff.after)].flatMap((table) => table.triggers.map((one) => one.sql)),
-    ...replaceObjects(previous.objects, engineObjects),
+    ...engineObjects.filter((sql) => !previous.objects.includes(sql)),
   ]
   statements.forEach(checkStatement)
   return {

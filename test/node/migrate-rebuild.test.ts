@@ -169,19 +169,12 @@ test("tables go, those that refer before those that are referred to", async () =
   expect(await db.rows("SELECT id, title FROM films")).toEqual([{ id: "f1", title: "Playtime" }])
 })
 
-test("the engine's view is made again when its text changes, and its rows are not", async () => {
+test("what the engine inserts is inserted once", async () => {
   const db = await d1.evolving()
   await db.migrate({ tables: [] })
   const epoch = await db.rows("SELECT * FROM _meta")
-  const [view, trigger, ...rows] = db.snapshot.objects
-  db.snapshot.objects = [view!, `${trigger} `, ...rows]
   const { statements } = await db.migrate({ tables: [] })
-  expect(statements.map((statement) => statement.split(" ", 2).join(" "))).toEqual([
-    "DROP TRIGGER",
-    "DROP VIEW",
-    "CREATE VIEW",
-    "CREATE TRIGGER",
-  ])
+  expect(statements).toEqual([])
   expect(await db.rows("SELECT * FROM _meta")).toEqual(epoch)
 })
 
