@@ -73,6 +73,17 @@ export class WriteTarget {
     return `${this.name("version")} IN (SELECT value FROM json_each(${bindings.add(JSON.stringify(ifMatch))}))`
   }
 
+  /** The condition of a write: the record of this id, in a version that fits, readable and allowed by the rule. */
+  writableRow(id: string, precondition: Precondition, rule: FilterNode, bindings: Bindings): string {
+    const parts = [
+      `${this.name("id")} = ${bindings.add(id)}`,
+      this.versionFits(precondition, bindings),
+      this.allowed(this.read, bindings),
+      this.allowed(rule, bindings),
+    ]
+    return parts.filter((part) => part !== "1").join(" AND ")
+  }
+
   /** `[id, version, record]`; the record is null when the caller may not read it. */
   answer(bindings: Bindings): string {
     return `json_array(${this.name("id")}, ${this.name("version")}, iif(${this.allowed(this.read, bindings)}, ${projectionSql(this.projection, this.table, bindings)}, NULL))`

@@ -19,12 +19,7 @@ export function removeOperation(
   const target = new WriteTarget(collection, context.caller)
   if (!isId(id)) throw notFound()
   const bindings = new Bindings()
-  const where = [
-    `${target.name("id")} = ${bindings.add(id)}`,
-    target.versionFits(precondition, bindings),
-    target.allowed(target.read, bindings),
-    target.allowed(rule, bindings),
-  ].join(" AND ")
+  const where = target.writableRow(id, precondition, rule, bindings)
   const gone = { status: 204, id, version: 0, record: undefined } as const
   return {
     collection,

@@ -138,12 +138,7 @@ function mismatchGuard(
     const differs = column.kind === "json" ? `json(${name}) IS NOT json(${value})` : `${name} IS NOT ${value}`
     return `iif(${differs}, 'read_only:${index}:${column.key}', ${otherwise})`
   }, "NULL")
-  const where = [
-    `${target.name("id")} = ${bindings.add(id)}`,
-    target.versionFits(precondition, bindings),
-    target.allowed(target.read, bindings),
-    target.allowed(rule, bindings),
-  ].join(" AND ")
+  const where = target.writableRow(id, precondition, rule, bindings)
   return guard(
     `SELECT code FROM (SELECT ${code} AS code FROM ${target.table} WHERE ${where}) WHERE code IS NOT NULL`,
     bindings.values,

@@ -80,14 +80,9 @@ export function writeUpdate(
     const time = bindings.add(now / target.column("updatedAt").unit)
     set.push(`${version} = ${version} + ${differs}`, `${updatedAt} = iif(${differs}, ${time}, ${updatedAt})`)
   }
-  const where = [
-    `${target.name("id")} = ${bindings.add(id)}`,
-    target.versionFits(precondition, bindings),
-    target.allowed(target.read, bindings),
-    target.allowed(rule, bindings),
-  ]
+  const where = target.writableRow(id, precondition, rule, bindings)
   return {
-    sql: `UPDATE ${target.table} SET ${set.join(", ")} WHERE ${where.filter((part) => part !== "1").join(" AND ")} RETURNING ${target.answer(bindings)} AS answer`,
+    sql: `UPDATE ${target.table} SET ${set.join(", ")} WHERE ${where} RETURNING ${target.answer(bindings)} AS answer`,
     params: bindings.values,
   }
 }
