@@ -4,6 +4,7 @@ import type { Collection, ResolvedRelation } from "../../access/model.ts"
 import { nobody } from "../../access/rules.ts"
 import { reachable, visibleColumns, visibleThrough } from "../../access/visibility.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
+import { MOST_RELATED } from "../../query/projection.ts"
 import type { Column } from "../../schema/columns.ts"
 import { RECORD_COLUMNS } from "../../schema/record-columns.ts"
 import { audienceOf, isWritable, READER, routeAudience, shownColumns } from "./audience.ts"
@@ -123,7 +124,7 @@ function related(relation: ResolvedRelation, components: Components): Json {
           visibleThrough(relation, READER).map((column) => [column.key, answeredColumn(relation.target, column)]),
         ),
       }
-  const note = relation.many ? "Only when expanded; at most 100, newest first." : "Only when expanded."
+  const note = relation.many ? `Only when expanded; at most ${MOST_RELATED}, newest first.` : "Only when expanded."
   const schema = relation.many ? { type: "array", items: record } : orNull(record)
   return { ...schema, description: note, readOnly: true }
 }
