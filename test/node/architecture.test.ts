@@ -30,6 +30,10 @@ const EXPORTS_RANK = 6
 const HOMES: Record<string, readonly string[]> = {
   hono: ["http", ""],
   jose: ["auth"],
+  oauth4webapi: ["auth"],
+  otpauth: ["auth"],
+  "@phi-ag/argon2": ["auth"],
+  "@simplewebauthn/server": ["auth"],
   uuid: ["schema", "auth"],
   zod: ["access", "schema", "http", ""],
   "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "http", ""],
