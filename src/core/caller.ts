@@ -10,6 +10,16 @@ export interface Caller {
   /** The user's id, {@link NOBODY} for an anonymous caller, `service` for the service. */
   readonly id: string
   readonly roles: readonly string[]
+  /** The signed-in session, where the caller came with its access token. */
+  readonly session?: CallerSession
+  /** What an API key may do: `collection:action`, or `admin`. Absent where nothing narrows the caller. */
+  readonly scopes?: ReadonlySet<string>
+}
+
+export interface CallerSession {
+  readonly id: string
+  /** Authenticator assurance level: 1, or 2 after a second factor. */
+  readonly aal: 1 | 2
 }
 
 export const ANONYMOUS: Caller = { kind: "anonymous", id: NOBODY, roles: [] }

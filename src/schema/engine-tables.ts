@@ -7,8 +7,15 @@ import { recordColumns } from "./record-columns.ts"
 export const users = sqliteTable("_users", {
   ...recordColumns(),
   email: text().unique(),
+  emailVerified: integer({ mode: "boolean" }).notNull().default(false),
   name: text(),
   roles: text({ mode: "json" }).$type<string[]>().notNull().default([]),
+  isAnonymous: integer({ mode: "boolean" }).notNull().default(false),
+  /** Whether a first factor alone is not enough. */
+  mfa: integer({ mode: "boolean" }).notNull().default(false),
+  bannedUntil: integer({ mode: "timestamp_ms" }),
+  /** A deleted account keeps its row without anything personal, so that what refers to it stays whole. */
+  deletedAt: integer({ mode: "timestamp_ms" }),
 })
 
 /** Facts about this database; `epoch` names its history, and a restored database gets a new one. */
@@ -53,5 +60,180 @@ export const signingKeys = sqliteTable("_signing_keys", {
   retiredAt: integer(),
 })
 
+const userId = () =>
+  text()
+    .notNull()
+    .references(() => users.id, { onDelete: "cascade" })
+
+/** PHC strings of argon2id. */
+export const passwords = sqliteTable("_passwords", {
+  userId: userId().primaryKey(),
+  hash: text().notNull(),
+  updatedAt: integer().notNull(),
+})
+
+/** Accounts at providers, known by issuer and subject, never by e-mail. */
+export const identities = sqliteTable(
+  "_identities",
+  {
+    issuer: text().notNull(),
+    subject: text().notNull(),
+    userId: userId(),
+    email: text(),
+    createdAt: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.issuer, t.subject] }), index("_identities_user").on(t.userId)],
+)
+
+/** WebAuthn credentials; `id` and `publicKey` are base64url. */
+export const passkeys = sqliteTable(
+  "_passkeys",
+  {
+    id: text().primaryKey(),
+    userId: userId(),
+    publicKey: text().notNull(),
+    counter: integer().notNull(),
+    transports: text({ mode: "json" }).$type<string[]>().notNull(),
+    backedUp: integer({ mode: "boolean" }).notNull(),
+    aaguid: text().notNull(),
+    name: text().notNull(),
+    createdAt: integer().notNull(),
+    lastUsedAt: integer(),
+  },
+  (t) => [index("_passkeys_user").on(t.userId, t.createdAt)],
+)
+
+/** Signed-in states. Of the refresh token only a hash is kept. Times are milliseconds since 1970. */
+export const sessions = sqliteTable(
+  "_sessions",
+  {
+    id: text().primaryKey(),
+    userId: userId(),
+    generation: integer().notNull(),
+    refreshHash: text().notNull(),
+    rotatedAt: integer().notNull(),
+    /** Hash of the Idempotency-Key of the last refresh. */
+    rotatedKey: text(),
+    /** Authenticator assurance level: 1, or 2 after a second factor. */
+    aal: integer().notNull(),
+    /** How the user authenticated (RFC 8176). */
+    amr: text({ mode: "json" }).$type<string[]>().notNull(),
+    ip: text(),
+    userAgent: text(),
+    place: text(),
+    createdAt: integer().notNull(),
+    authenticatedAt: integer().notNull(),
+    lastUsedAt: integer().notNull(),
+    /** Moves with each refresh, never past `expiresAt`. */
+    idleAt: integer().notNull(),
+    expiresAt: integer().notNull(),
+    revokedAt: integer(),
+  },
+  (t) => [index("_sessions_user").on(t.userId, t.createdAt), index("_sessions_expiry").on(t.expiresAt)],
+)
+
+/** Secrets that are used once: codes, links, tickets, states. Of the secret only a hash is kept. */
+export const oneTime = sqliteTable(
+  "_one_time",
+  {
+    purpose: text().notNull(),
+    hash: text().notNull(),
+    userId: text().references(() => users.id, { onDelete: "cascade" }),
+    /** Whose newer secret takes the place of the older one. */
+    subject: text(),
+    payload: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    attempts: integer().notNull().default(0),
+    expiresAt: integer().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.purpose, t.hash] }),
+    index("_one_time_subject").on(t.purpose, t.subject),
+    index("_one_time_user").on(t.userId),
+    index("_one_time_expiry").on(t.expiresAt),
+  ],
+)
+
+/** TOTP seeds, encrypted; one that isn't confirmed counts for nothing. */
+export const totps = sqliteTable("_totps", {
+  userId: userId().primaryKey(),
+  secret: text().notNull(),
+  /** The newest time step that was accepted. */
+  lastStep: integer().notNull().default(0),
+  confirmedAt: integer(),
+})
+
+export const recoveryCodes = sqliteTable("_recovery_codes", { userId: userId(), hash: text().notNull() }, (t) => [
+  primaryKey({ columns: [t.userId, t.hash] }),
+])
+
+/** API keys of users, and service keys, which have no user. Of the key only a hash is kept. */
+export const keys = sqliteTable(
+  "_keys",
+  {
+    id: text().primaryKey(),
+    hash: text().notNull().unique(),
+    /** The key's first characters, to tell keys apart by. */
+    prefix: text().notNull(),
+    kind: text({ enum: ["api", "service"] }).notNull(),
+    userId: text().references(() => users.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    scopes: text({ mode: "json" }).$type<string[]>().notNull(),
+    createdAt: integer().notNull(),
+    expiresAt: integer(),
+    revokedAt: integer(),
+    lastUsedAt: integer(),
+  },
+  (t) => [index("_keys_user").on(t.userId, t.createdAt)],
+)
+
+/** What happened to accounts: who did it, from where, and how it ended. */
+export const authEvents = sqliteTable(
+  "_auth_events",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    at: integer().notNull(),
+    event: text().notNull(),
+    /** Whom it is about; no reference, so that it outlives the account. */
+    userId: text(),
+    /** Who did it: a user's id, `service`, or nobody known. */
+    actor: text(),
+    ip: text(),
+    result: text({ enum: ["ok", "refused"] }).notNull(),
+    detail: text({ mode: "json" }).$type<Record<string, unknown>>(),
+  },
+  (t) => [index("_auth_events_user").on(t.userId, t.id), index("_auth_events_at").on(t.at)],
+)
+
+/** What the mail catcher holds; filled in local work only. */
+export const mails = sqliteTable(
+  "_mails",
+  {
+    id: text().primaryKey(),
+    at: integer().notNull(),
+    recipient: text().notNull(),
+    purpose: text().notNull(),
+    subject: text().notNull(),
+    text: text().notNull(),
+    html: text().notNull(),
+  },
+  (t) => [index("_mails_recipient").on(t.recipient, t.id)],
+)
+
 /** All of them, in the order in which they are created. */
-export const engineTables = { users, meta, changes, idempotency, signingKeys }
+export const engineTables = {
+  users,
+  meta,
+  changes,
+  idempotency,
+  signingKeys,
+  passwords,
+  identities,
+  passkeys,
+  sessions,
+  oneTime,
+  totps,
+  recoveryCodes,
+  keys,
+  authEvents,
+  mails,
+}

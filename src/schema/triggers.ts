@@ -11,6 +11,9 @@ const PAIRS_PER_OBJECT = 16
 /** Arguments of one `json_array` call. */
 const ITEMS_PER_ARRAY = 30
 
+/** Columns of personal data: their changes are noted without their content, so that a deleted account leaves none. */
+const PERSONAL: Readonly<Record<string, readonly string[]>> = { _users: ["email", "name"] }
+
 const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 export interface Trigger {
@@ -52,7 +55,7 @@ function updateTrigger(model: TableModel): Trigger {
   const updatedAt = column(model, "updatedAt")
   const before = nested("json_array", ITEMS_PER_ARRAY, [
     `json_object(${pair(id, "OLD")}, ${pair(version, "OLD")}, ${pair(updatedAt, "OLD")})`,
-    ...[column(model, "createdAt"), ...plainColumns(model)].map(
+    ...[column(model, "createdAt"), ...plainColumns(model).filter((c) => !isPersonal(model, c))].map(
       (c) => `iif(OLD.${quote(c.name)} IS NOT NEW.${quote(c.name)}, json_object(${pair(c, "OLD")}), NULL)`,
     ),
   ])
@@ -92,7 +95,7 @@ function changed(model: TableModel): string {
 }
 
 function wholeRow(model: TableModel, row: "OLD" | "NEW"): string {
-  const pairs = model.columns.map((c) => pair(c, row))
+  const pairs = model.columns.filter((c) => !isPersonal(model, c)).map((c) => pair(c, row))
   return nested("json_object", PAIRS_PER_OBJECT, pairs)
 }
 
@@ -115,6 +118,10 @@ export function jsonValue(c: Column, expression: string): string {
   if (c.kind === "blob") return `iif(${expression} IS NULL, NULL, hex(${expression}))`
   if (c.kind === "bigint") return `CAST(${expression} AS TEXT)`
   return expression
+}
+
+function isPersonal(model: TableModel, c: Column): boolean {
+  return PERSONAL[model.name]?.includes(c.name) ?? false
 }
 
 function plainColumns(model: TableModel): Column[] {
