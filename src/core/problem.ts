@@ -101,3 +101,8 @@ export function validationFailed(errors: ProblemDetail[]): SelvedgeError {
   const detail = errors.length === 1 ? "1 field is not valid" : `${errors.length} fields are not valid`
   return new SelvedgeError("validation_failed", detail, { errors })
 }
+
+/** RFC 6901. */
+export function jsonPointer(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
+}

@@ -1,13 +1,14 @@
 /** `endpoint()`: an application's own route with access, validation, idempotency and its entry in the OpenAPI document. */
 
 import type { MiddlewareHandler } from "hono"
-import type * as z from "zod"
+import * as z from "zod"
 import type { CallerRule } from "../access/rules.ts"
 import { refused } from "../access/visibility.ts"
-import { invalidQuery, SelvedgeError, validationFailed } from "../core/problem.ts"
-import { uniqueParameters } from "../query/parameters.ts"
+import { invalidQuery, jsonPointer, SelvedgeError, validationFailed } from "../core/problem.ts"
+import { onlyParameters, uniqueParameters } from "../query/parameters.ts"
 import { ReplayError } from "../records/atomic.ts"
 import { type Claim, createClaim, findAnswer } from "../records/idempotency.ts"
+import { requireAcceptable } from "./accept.ts"
 import { readJson } from "./body.ts"
 import type { AppEnv, RequestState } from "./context.ts"
 import { requestFacts } from "./request-facts.ts"
@@ -20,9 +21,9 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   access: CallerRule
   /** The JSON body; `c.req.valid("json")` has it. Without one, no body is read. */
   body?: B
-  /** The query parameters, all text; `c.req.valid("query")` has them. */
+  /** The query parameters, all text; `c.req.valid("query")` has them. Others are refused, but by a `z.looseObject`. */
   query?: Q
-  /** What a success answers. */
+  /** What a success answers, as JSON; a caller that takes none is refused. */
   answer: { status: 200 | 201 | 202 | 204; description: string; schema?: z.ZodType }
   /** Codes of the problems it answers with 422. */
   problems?: readonly string[]
@@ -49,15 +50,15 @@ export function endpointOptions(handler: object): EndpointOptions | undefined {
 export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   options: EndpointOptions<B, Q>,
 ): MiddlewareHandler<AppEnv, string, Validated<B, Q>> {
+  const names = parameterNames(options.query)
   const handler: MiddlewareHandler<AppEnv, string, Validated<B, Q>> = async (c, next) => {
+    requireAcceptable(c.req.raw)
     const state = c.get("state")
     if (state.caller.kind !== "service" && !options.access(state.caller)) throw refused(state.caller)
     const body = options.body ? await readJson(c.req.raw) : undefined
-    if (options.query)
-      c.req.addValidatedData(
-        "query",
-        check(options.query, Object.fromEntries(uniqueParameters(new URL(c.req.url).searchParams)), "query"),
-      )
+    const parameters = uniqueParameters(new URL(c.req.url).searchParams)
+    if (names) onlyParameters(parameters, names)
+    if (options.query) c.req.addValidatedData("query", check(options.query, Object.fromEntries(parameters), "query"))
     if (options.body) c.req.addValidatedData("json", check(options.body, body?.json, "body"))
     const key = c.req.header("Idempotency-Key")
     if (!options.idempotency || key === undefined) {
@@ -86,6 +87,13 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   return handler
 }
 
+/** The names of all parameters; undefined where the schema itself says what it does with others. */
+function parameterNames(query: z.ZodType | undefined): string[] | undefined {
+  if (!query) return []
+  const closed = query instanceof z.ZodObject && (!query.def.catchall || query.def.catchall instanceof z.ZodNever)
+  return closed ? Object.keys(query.shape) : undefined
+}
+
 /** A repeat may fail on what the first run has changed, so a refusal is checked against the stored answer again. */
 async function replay(state: RequestState, claim: Claim): Promise<Response | undefined> {
   const answer = await findAnswer(state.db, claim, state.records.now())
@@ -99,13 +107,14 @@ async function replay(state: RequestState, claim: Claim): Promise<Response | und
 function check(schema: z.ZodType, value: unknown, place: "query" | "body"): object {
   const result = schema.safeParse(value)
   if (result.success) return result.data as object
-  const issues = result.error.issues
+  const issues = result.error.issues.flatMap(eachUnknown)
   if (place === "query") throw invalidQuery(String(issues[0]!.path[0] ?? "query"), issues[0]!.message)
-  throw validationFailed(
-    issues.map((issue) => ({
-      pointer: issue.path.map((part) => `/${String(part)}`).join(""),
-      code: issue.code,
-      message: issue.message,
-    })),
-  )
+  throw validationFailed(issues.map(({ path, code, message }) => ({ pointer: jsonPointer(path), code, message })))
+}
+
+/** Zod names all unknown fields of an object in one issue, which points to the object. */
+function eachUnknown(issue: z.core.$ZodIssue): { path: PropertyKey[]; code: string; message: string }[] {
+  if (issue.code !== "unrecognized_keys") return [issue]
+  const unknown = { code: "unknown_field", message: "there is no such field" }
+  return issue.keys.map((key) => ({ path: [...issue.path, key], ...unknown }))
 }

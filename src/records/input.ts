@@ -3,7 +3,7 @@
 import type { Collection } from "../access/model.ts"
 import { visibleColumns } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
-import { type ProblemDetail, validationFailed } from "../core/problem.ts"
+import { jsonPointer, type ProblemDetail, validationFailed } from "../core/problem.ts"
 import type { Column } from "../schema/columns.ts"
 import { fieldSchema } from "../schema/field-schema.ts"
 import { RECORD_COLUMNS } from "../schema/record-columns.ts"
@@ -34,7 +34,7 @@ export function readInput(collection: Collection, caller: Caller, mode: InputMod
   const writes: Field[] = []
   const equals: Field[] = []
   for (const [key, value] of Object.entries(body)) {
-    const pointer = `/${escapePointer(key)}`
+    const pointer = jsonPointer([key])
     const column = visible.find((candidate) => candidate.key === key)
     if (!column) {
       errors.push({ pointer, code: "unknown_field", message: "there is no such field" })
@@ -86,7 +86,7 @@ function readField(collection: Collection, column: Column, value: unknown, compa
       return parsed.error.issues.map((issue) => ({
         code: issue.code,
         message: issue.message,
-        pointer: issue.path.map((part) => `/${escapePointer(String(part))}`).join(""),
+        pointer: jsonPointer(issue.path),
       }))
     }
     checked = parsed.data
@@ -98,9 +98,4 @@ function readField(collection: Collection, column: Column, value: unknown, compa
   if ("fault" in result)
     return [{ code: column.kind === "timestamp" ? "invalid_format" : "invalid_type", message: result.fault }]
   return { column, stored: result.stored }
-}
-
-/** RFC 6901, section 3. */
-function escapePointer(part: string): string {
-  return part.replaceAll("~", "~0").replaceAll("/", "~1")
 }

@@ -297,6 +297,7 @@ describe("an application's own routes", () => {
       { name: "members", in: "query", required: true, schema: { type: "string", enum: ["yes", "no"] } },
       { name: "from", in: "query", schema: { type: "string" } },
     ])
+    expect(Object.keys(room.responses)).toEqual(expect.arrayContaining(["400", "401", "404", "406"]))
     const { $ref } = room.responses[200].content["application/json"].schema
     expect(components.schemas[$ref.split("/").at(-1)].properties.children.items).toEqual({ $ref })
     expect(paths["/v1/plain"].get.responses).toEqual({ default: { description: "What the application answers." } })

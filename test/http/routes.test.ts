@@ -69,6 +69,11 @@ function routes(app: Router<typeof collections>) {
     await db.batch([db.select().from(teams), db.delete(teams).where(eq(teams.name, "never"))])
     return c.json({ counted: counted.length })
   })
+  app.get(
+    "/v1/searched",
+    endpoint({ summary: "Takes words", access: anyone, query: z.object({ word: z.string().optional() }), answer }),
+    (c) => c.json({ word: c.req.valid("query").word ?? null }),
+  )
   app.get("/v1/teapot", endpoint({ summary: "Refuses", access: anyone, answer, problems: ["teapot"] }), () => {
     throw new ApplicationError("teapot", "I am a teapot.", { status: 409 })
   })
@@ -84,11 +89,46 @@ describe("a route of the application", () => {
     expect((await anonymous.post("/v1/double", { body: { n: 101 } })).body.errors).toMatchObject([
       { pointer: "/n", code: "too_big" },
     ])
-    expect((await anonymous.post("/v1/double?x=3", { body: { n: 1 } })).body.code).toBe("invalid_query")
     expect(
       (await anonymous.post("/v1/double", { body: "n=1", headers: { "Content-Type": "text/plain" } })).status,
     ).toBe(415)
     expect((await anonymous.get("/v1/double")).headers.get("Allow")).toBe("POST, OPTIONS")
+  })
+
+  test("refuses parameters that it doesn't have, or has twice, and names them", async () => {
+    const anonymous = await scenario.as("anonymous")
+    const ada = await scenario.as({ id: ADA })
+    const refused = [
+      [await ada.get("/v1/mine?x=3"), "x"],
+      [await ada.post("/v1/both?x=3", { body: { title: "x", team: "x" } }), "x"],
+      [await anonymous.post("/v1/double?x=3", { body: { n: 1 } }), "x"],
+      [await anonymous.post("/v1/double?by=3&by=4", { body: { n: 1 } }), "by"],
+      [await anonymous.get("/v1/searched?word=a&words=b"), "words"],
+    ] as const
+    for (const [answer, parameter] of refused)
+      expect(answer.body).toMatchObject({ status: 400, code: "invalid_query", errors: [{ parameter }] })
+    expect((await anonymous.get("/v1/searched?word=a")).body).toEqual({ word: "a" })
+    expect((await anonymous.get("/v1/mine?x=3")).status).toBe(401)
+  })
+
+  test("points to each field that its body doesn't have", async () => {
+    const anonymous = await scenario.as("anonymous")
+    const refused = await anonymous.post("/v1/double", { body: { n: "1", name: "a", "a/b~c": 1 } })
+    expect(refused.body).toMatchObject({ status: 422, code: "validation_failed", detail: "3 fields are not valid" })
+    expect(refused.body.errors).toEqual([
+      { pointer: "/n", code: "invalid_type", message: expect.any(String) },
+      { pointer: "/name", code: "unknown_field", message: "there is no such field" },
+      { pointer: "/a~1b~0c", code: "unknown_field", message: "there is no such field" },
+    ])
+  })
+
+  test("refuses, before anything else, callers that take no JSON", async () => {
+    const anonymous = await scenario.as("anonymous")
+    const headers = { Accept: "text/html" }
+    expect((await anonymous.get("/v1/teapot", { headers })).body).toMatchObject({ status: 406, code: "not_acceptable" })
+    expect((await anonymous.get("/v1/mine", { headers })).status).toBe(406)
+    expect((await anonymous.post("/v1/double", { headers, body: { n: 4 } })).status).toBe(406)
+    expect((await anonymous.get("/v1/searched", { headers: { Accept: "text/html, */*;q=0.8" } })).status).toBe(200)
   })
 
   test("is closed to callers that its access leaves out", async () => {

@@ -77,10 +77,11 @@ function described(
     ...(idempotency ? [parameterRef(idempotency === "required" ? "idempotencyKeyRequired" : "idempotencyKey")] : []),
   ]
   const statuses: RefusalStatus[] = [
-    ...(body || options.query || idempotency ? [400 as const] : []),
+    400,
     401,
     ...(mayForbid("write", audience) ? [403 as const] : []),
     ...(hasParameters ? [404 as const] : []),
+    406,
     ...(method === "GET" ? [] : [409 as const]),
     ...(body ? [413 as const, 415 as const] : []),
     ...(body || problems?.length || idempotency ? [422 as const] : []),
