@@ -16,6 +16,7 @@ const RANK: Record<string, number> = {
   access: 2,
   changes: 2,
   auth: 2,
+  mail: 2,
   query: 3,
   limits: 3,
   cache: 3,
