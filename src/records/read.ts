@@ -7,7 +7,6 @@ import type { Caller } from "../core/caller.ts"
 import { invalidQuery, SelvedgeError } from "../core/problem.ts"
 import type { Query } from "../db/query.ts"
 import { type AggregateRow, aggregateQuery, decodeAggregates, readAggregates, readGroup } from "../query/aggregate.ts"
-import { MOST_PARAMETERS } from "../query/bindings.ts"
 import { type CursorKey, decodeCursor, encodeCursor, hashText } from "../query/cursor.ts"
 import { getQuery, type ListPlan, listQuery } from "../query/list.ts"
 import { decodeRecord, extraValue, type WireRecord } from "../query/projection.ts"
@@ -116,9 +115,6 @@ export function notFound(): SelvedgeError {
 }
 
 async function readOne({ db }: RecordsContext, query: Query) {
-  if (query.params.length > MOST_PARAMETERS) {
-    throw invalidQuery("filter", `together with the access rules it holds more than ${MOST_PARAMETERS} values`)
-  }
   const [row] = await db.read(query)
   db.sawFreshness(row!.freshness)
   return row!
