@@ -1,0 +1,413 @@
+import { base64url, SignJWT } from "jose"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { openid } from "./presets.ts"
+import {
+  ACCESS_TOKEN,
+  CODE,
+  CREDENTIALS,
+  callback,
+  connect,
+  createKey,
+  createScriptedProvider,
+  EXPECTED,
+  refusalOf,
+  type ScriptedProvider,
+} from "./scripted-provider.fixture.ts"
+
+const ISSUER = "https://login.acme.example"
+
+let acme: ScriptedProvider
+
+beforeEach(async () => {
+  acme = await createScriptedProvider(ISSUER)
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const redeem = () => connect(ISSUER, acme).redeem(callback(), EXPECTED)
+const requestsTo = (path: string) => acme.requests.filter(({ url }) => url === `${ISSUER}${path}`)
+
+test("42: the browser leaves with a challenge by S256, a state and a nonce, for a code", async () => {
+  acme.metadata.authorization_endpoint = `${ISSUER}/authorize?tenant=7`
+  const { redirectUri, state, nonce } = EXPECTED
+  const url = await connect(ISSUER, acme).authorizationUrl({ redirectUri, state, nonce, codeChallenge: "challenge" })
+  expect(`${url.origin}${url.pathname}`).toBe(`${ISSUER}/authorize`)
+  expect(Object.fromEntries(url.searchParams)).toEqual({
+    tenant: "7",
+    response_type: "code",
+    client_id: CREDENTIALS.clientId,
+    redirect_uri: redirectUri,
+    scope: "openid email profile",
+    state,
+    nonce,
+    code_challenge: "challenge",
+    code_challenge_method: "S256",
+  })
+})
+
+test("42: the code is redeemed with its verifier, and the client proves itself", async () => {
+  expect(await redeem()).toEqual({
+    issuer: ISSUER,
+    subject: "ada-1",
+    email: "ada@shop.example",
+    emailVerified: true,
+    name: "Ada",
+  })
+  const [{ body, headers }] = requestsTo("/token") as [ScriptedProvider["requests"][number]]
+  expect(Object.fromEntries(body)).toEqual({
+    grant_type: "authorization_code",
+    code: CODE,
+    redirect_uri: EXPECTED.redirectUri,
+    code_verifier: EXPECTED.codeVerifier,
+  })
+  expect(headers.get("authorization")).toBe(`Basic ${btoa("our+client:the+secret+of+our+client%3A+%C2%A71")}`)
+})
+
+test("42: a provider that takes the secret in the body only gets it there", async () => {
+  acme.metadata.token_endpoint_auth_methods_supported = ["client_secret_post", "private_key_jwt"]
+  await redeem()
+  const { body, headers } = requestsTo("/token")[0]!
+  expect(body.get("client_secret")).toBe(CREDENTIALS.clientSecret)
+  expect(headers.has("authorization")).toBe(false)
+})
+
+test("42: a state that is another one, missing, empty or repeated is refused, and the code stays unused", async () => {
+  const callbacks = {
+    "another one": callback({ state: "a-state-of-somebody-else" }),
+    missing: new URL(`${EXPECTED.redirectUri}?code=${CODE}`),
+    empty: callback({ state: "" }),
+    repeated: new URL(`${callback()}&state=${EXPECTED.state}`),
+  }
+  for (const [name, url] of Object.entries(callbacks)) {
+    const refusal = await refusalOf(connect(ISSUER, acme).redeem(url, EXPECTED))
+    expect(refusal.reason, name).toBe("provider_answer_invalid")
+  }
+  expect(requestsTo("/token")).toEqual([])
+})
+
+test("42: a callback without a code, with two, or with tokens in it is refused", async () => {
+  const callbacks = [
+    new URL(`${EXPECTED.redirectUri}?state=${EXPECTED.state}`),
+    new URL(`${callback()}&code=${CODE}`),
+    callback({ id_token: acme.tokens.id_token as string }),
+    callback({ response: acme.tokens.id_token as string }),
+  ]
+  for (const url of callbacks) {
+    const refusal = await refusalOf(connect(ISSUER, acme).redeem(url, EXPECTED))
+    expect(refusal.reason, url.search).toBe("provider_answer_invalid")
+  }
+  expect(requestsTo("/token")).toEqual([])
+})
+
+test("42: whoever changes their mind at the provider is refused, not an error", async () => {
+  const denied = new URL(`${EXPECTED.redirectUri}?error=access_denied&state=${EXPECTED.state}`)
+  const refusal = await refusalOf(connect(ISSUER, acme).redeem(denied, EXPECTED))
+  expect(refusal).toMatchObject({
+    reason: "provider_refused",
+    message: "acme: the provider refuses with access_denied",
+  })
+})
+
+test("43: an ID token signed by RS256 is taken as one by ES256 is", async () => {
+  acme = await createScriptedProvider(ISSUER, "RS256")
+  expect(await redeem()).toMatchObject({ subject: "ada-1" })
+})
+
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600
+const anHourAgo = () => Math.floor(Date.now() / 1000) - 3600
+const unsigned = (header: object) =>
+  `${base64url.encode(JSON.stringify(header))}.${base64url.encode(JSON.stringify(acme.claims()))}.`
+const signedByText = (secret: string) =>
+  new SignJWT(acme.claims()).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(secret))
+
+/** Each differs from a good ID token in one thing. */
+const FORGED: Record<string, () => unknown> = {
+  "another nonce": () => acme.sign({ nonce: "a-nonce-of-somebody-else" }),
+  "no nonce": () => acme.sign({ nonce: undefined }),
+  "another audience": () => acme.sign({ aud: "another client" }),
+  "a longer audience": () => acme.sign({ aud: `${CREDENTIALS.clientId}-2` }),
+  "no audience": () => acme.sign({ aud: undefined }),
+  "two audiences and no party": () => acme.sign({ aud: [CREDENTIALS.clientId, "another client"] }),
+  "two audiences, another party": () =>
+    acme.sign({ aud: [CREDENTIALS.clientId, "another client"], azp: "another client" }),
+  "our audience, another party": () => acme.sign({ azp: "another client" }),
+  "another issuer": () => acme.sign({ iss: "https://login.evil.example" }),
+  "the issuer with a slash": () => acme.sign({ iss: `${ISSUER}/` }),
+  "no issuer": () => acme.sign({ iss: undefined }),
+  expired: () => acme.sign({ iat: anHourAgo() - 60, exp: anHourAgo() }),
+  "no expiry": () => acme.sign({ exp: undefined }),
+  "an expiry in text": () => acme.sign({ exp: String(inAnHour()) }),
+  "not valid yet": () => acme.sign({ nbf: inAnHour() }),
+  "no subject": () => acme.sign({ sub: undefined }),
+  "an empty subject": () => acme.sign({ sub: "" }),
+  "a subject of 256 characters": () => acme.sign({ sub: "a".repeat(256) }),
+  "a subject with a NUL": () => acme.sign({ sub: "ada\u0000" }),
+  "algorithm none": () => unsigned({ alg: "none" }),
+  "algorithm None": () => unsigned({ alg: "None" }),
+  "a good header without a signature": () => unsigned({ alg: "ES256", kid: "first" }),
+  "HS256 by the client secret": () => signedByText(CREDENTIALS.clientSecret),
+  "HS256 by the public key": () => signedByText(JSON.stringify(acme.key.publicJwk)),
+  "another key under a known kid": async () => acme.sign({}, {}, await createKey("first")),
+  "another key that the token brings along": async () => {
+    const key = await createKey("first")
+    return acme.sign({}, { jwk: key.publicJwk }, key)
+  },
+  "another key that the token links to": async () => {
+    const key = await createKey("first")
+    acme.answers.set("https://keys.evil.example/jwks", () => Response.json({ keys: [key.publicJwk] }))
+    return acme.sign({}, { jku: "https://keys.evil.example/jwks" }, key)
+  },
+  "an unknown kid": async () => acme.sign({}, {}, await createKey("second")),
+  "an unknown kid over the known key": () => acme.sign({}, { kid: "second" }),
+  "a payload changed after signing": async () => {
+    const [header, , signature] = (await acme.sign()).split(".")
+    return `${header}.${base64url.encode(JSON.stringify(acme.claims({ sub: "eve-1" })))}.${signature}`
+  },
+  "a critical extension": async () => {
+    const token = await acme.sign()
+    const header = base64url.encode(JSON.stringify({ alg: "ES256", kid: "first", crit: ["x"], x: 1 }))
+    return [header, ...token.split(".").slice(1)].join(".")
+  },
+  "five parts": async () => `${await acme.sign()}.a.b`,
+  "no JWT": () => "an ID token",
+  "no text": () => ({ sub: "ada-1" }),
+  nothing: () => undefined,
+}
+
+test.for(Object.keys(FORGED))("43: an ID token is refused: %s", async (name) => {
+  acme.tokens.id_token = await FORGED[name]!()
+  const refusal = await refusalOf(redeem())
+  expect(refusal.reason).toBe("provider_answer_invalid")
+})
+
+test("43: two audiences are fine when we are the party that asked", async () => {
+  acme.tokens.id_token = await acme.sign({ aud: [CREDENTIALS.clientId, "another client"], azp: CREDENTIALS.clientId })
+  expect(await redeem()).toMatchObject({ subject: "ada-1" })
+})
+
+test("43: a key published for another algorithm or for encryption doesn't verify", async () => {
+  for (const changes of [{ alg: "ES384" }, { use: "enc" }, { key_ops: ["sign"] }, { kty: "oct" }]) {
+    acme.jwks = [{ ...acme.key.publicJwk, ...changes }]
+    const refusal = await refusalOf(redeem())
+    expect(refusal.reason, JSON.stringify(changes)).toBe("provider_answer_invalid")
+  }
+})
+
+test("43: metadata that names another issuer is refused, down to a slash at the end", async () => {
+  for (const issuer of ["https://login.evil.example", `${ISSUER}/`, `${ISSUER}:443`, undefined, 7, "acme"]) {
+    acme.metadata.issuer = issuer
+    const refusal = await refusalOf(redeem())
+    expect(refusal.reason, String(issuer)).toBe("provider_answer_invalid")
+  }
+  expect(requestsTo("/token")).toEqual([])
+})
+
+test("43: keys are kept for 5 minutes, and asked for again when a token names an unknown one", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] })
+  const provider = connect(ISSUER, acme)
+  const signIn = async () => {
+    acme.tokens.id_token = await acme.sign({ email: "ada@shop.example" }, {}, key)
+    await provider.redeem(callback(), EXPECTED)
+    return requestsTo("/jwks").length
+  }
+  let key = acme.key
+  expect(await signIn()).toBe(1)
+  expect(await signIn()).toBe(1)
+
+  vi.setSystemTime(Date.now() + 2 * 60_000)
+  expect(await signIn()).toBe(1)
+  key = await createKey("second")
+  acme.jwks.push(key.publicJwk)
+  expect(await signIn()).toBe(2)
+  expect(await signIn()).toBe(2)
+
+  vi.setSystemTime(Date.now() + 5 * 60_000)
+  acme.jwks = []
+  await refusalOf(signIn() as Promise<never>)
+})
+
+test("44: a code of another provider is refused, and that provider's code goes nowhere", async () => {
+  const refusal = await refusalOf(
+    connect(ISSUER, acme).redeem(callback({ iss: "https://login.evil.example" }), EXPECTED),
+  )
+  expect(refusal.reason).toBe("provider_answer_invalid")
+  expect(requestsTo("/token")).toEqual([])
+})
+
+test("44: an answer without `iss` is refused when the provider says that it sends it", async () => {
+  acme.metadata.authorization_response_iss_parameter_supported = true
+  const provider = connect(ISSUER, acme)
+  expect((await refusalOf(provider.redeem(callback(), EXPECTED))).reason).toBe("provider_answer_invalid")
+  expect(requestsTo("/token")).toEqual([])
+  expect(await provider.redeem(callback({ iss: ISSUER }), EXPECTED)).toMatchObject({ subject: "ada-1" })
+})
+
+test("44: a refusal sent in the name of another provider isn't this one's", async () => {
+  const url = callback({ iss: "https://login.evil.example", error: "access_denied" })
+  expect((await refusalOf(connect(ISSUER, acme).redeem(url, EXPECTED))).reason).toBe("provider_answer_invalid")
+})
+
+test("45: an address that the ID token doesn't tell is asked for, and only of the same subject", async () => {
+  acme.tokens.id_token = await acme.sign()
+  acme.userinfo = { sub: "ada-1", email: "ada@shop.example", email_verified: true, name: "Ada" }
+  expect(await redeem()).toMatchObject({ email: "ada@shop.example", emailVerified: true, name: "Ada" })
+  expect(requestsTo("/userinfo")[0]!.headers.get("authorization")).toBe(`Bearer ${ACCESS_TOKEN}`)
+
+  for (const userinfo of [{ ...acme.userinfo, sub: "eve-1" }, { email: "ada@shop.example" }]) {
+    acme.userinfo = userinfo
+    expect((await refusalOf(redeem())).reason).toBe("provider_answer_invalid")
+  }
+})
+
+test("45: a userinfo that is a JWT is refused, since nobody checked who signed it", async () => {
+  acme.tokens.id_token = await acme.sign()
+  const forged = await acme.sign({ email: "ada@shop.example" }, {}, await createKey("first"))
+  acme.answers.set(`${ISSUER}/userinfo`, () => new Response(forged, { headers: { "content-type": "application/jwt" } }))
+  expect((await refusalOf(redeem())).reason).toBe("provider_answer_invalid")
+})
+
+test("45: without any address there is still an identity", async () => {
+  acme.tokens.id_token = await acme.sign()
+  acme.metadata.userinfo_endpoint = undefined
+  expect(await redeem()).toEqual({ issuer: ISSUER, subject: "ada-1", emailVerified: false })
+})
+
+test("46: an address counts as verified only when the provider says so", async () => {
+  const email = "ada@shop.example"
+  for (const verified of [true, "true"]) {
+    acme.tokens.id_token = await acme.sign({ email, email_verified: verified })
+    expect((await redeem()).emailVerified, JSON.stringify(verified)).toBe(true)
+  }
+  for (const verified of [false, "false", undefined, null, 1, "yes", {}, ["true"]]) {
+    acme.tokens.id_token = await acme.sign({ email, email_verified: verified })
+    expect((await redeem()).emailVerified, JSON.stringify(verified)).toBe(false)
+  }
+})
+
+test("46: what isn't an address is none, and is never verified", async () => {
+  for (const email of ["ada", "", "ada@", "@b.example", "a@b@c", "a b@c.example", "a\n@c.example", 7, {}, ["a@b.c"]]) {
+    acme.tokens.id_token = await acme.sign({ email, email_verified: true })
+    expect(await redeem(), JSON.stringify(email)).toEqual({ issuer: ISSUER, subject: "ada-1", emailVerified: false })
+  }
+  acme.tokens.id_token = await acme.sign({ email: `${"a".repeat(250)}@b.example`, email_verified: true })
+  expect(await redeem()).not.toHaveProperty("email")
+})
+
+test("names are one line of at most 200 characters", async () => {
+  const nameOf = async (name: unknown) => {
+    acme.tokens.id_token = await acme.sign({ email: "ada@shop.example", name })
+    return (await redeem()).name
+  }
+  expect(await nameOf(" Ada\u0000\nKing\t")).toBe("Ada King")
+  expect(await nameOf("a".repeat(1000))).toHaveLength(200)
+  for (const name of ["", " \n ", 7, null, {}]) expect(await nameOf(name), JSON.stringify(name)).toBeUndefined()
+})
+
+test("49: nothing is asked before somebody signs in, and metadata is asked for once an hour", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] })
+  const provider = connect(ISSUER, acme)
+  const { redirectUri, state, nonce } = EXPECTED
+  const leave = () => provider.authorizationUrl({ redirectUri, state, nonce, codeChallenge: "challenge" })
+  const discoveries = () => requestsTo("/.well-known/openid-configuration").length
+  expect(acme.requests).toEqual([])
+
+  await leave()
+  await leave()
+  vi.setSystemTime(Date.now() + 59 * 60_000)
+  await leave()
+  expect(discoveries()).toBe(1)
+  vi.setSystemTime(Date.now() + 60_000)
+  await leave()
+  expect(discoveries()).toBe(2)
+})
+
+test("49: a failed look at the metadata isn't remembered", async () => {
+  const provider = connect(ISSUER, acme)
+  acme.answers.set(`${ISSUER}/.well-known/openid-configuration`, () => new Response("down", { status: 503 }))
+  expect((await refusalOf(provider.redeem(callback(), EXPECTED))).reason).toBe("provider_unreachable")
+  acme.answers.clear()
+  expect(await provider.redeem(callback(), EXPECTED)).toMatchObject({ subject: "ada-1" })
+})
+
+test("49: metadata can't send us to a private host", async () => {
+  const endpoints = ["token_endpoint", "jwks_uri", "userinfo_endpoint"]
+  for (const endpoint of endpoints) {
+    for (const address of ["http://login.acme.example/x", "https://169.254.169.254/latest", "https://[::1]/", 7, "x"]) {
+      acme = await createScriptedProvider(ISSUER)
+      acme.tokens.id_token = await acme.sign()
+      acme.metadata[endpoint] = address
+      expect((await refusalOf(redeem())).reason, `${endpoint} ${address}`).toBe("provider_answer_invalid")
+      expect(acme.requests.map(({ url }) => url)).not.toContain(address)
+    }
+  }
+})
+
+test("49: metadata can't send the browser to a script or to plain http", async () => {
+  const { redirectUri, state, nonce } = EXPECTED
+  for (const address of ["javascript:alert(1)//x", "http://login.acme.example/authorize", "data:text/html,x", "", 7]) {
+    acme.metadata.authorization_endpoint = address
+    const leave = connect(ISSUER, acme).authorizationUrl({ redirectUri, state, nonce, codeChallenge: "challenge" })
+    expect((await refusalOf(leave)).reason, String(address)).toBe("provider_answer_invalid")
+  }
+})
+
+test("what the provider answers is told apart: it refuses, it is down, it talks nonsense", async () => {
+  const answers: [string, () => Response][] = [
+    ["provider_refused", () => Response.json({ error: "invalid_grant" }, { status: 400 })],
+    ["provider_refused", () => Response.json({ error: "invalid_client" }, { status: 401 })],
+    ["provider_refused", () => new Response("", { status: 401, headers: { "www-authenticate": "Basic realm=x" } })],
+    ["provider_unreachable", () => new Response("", { status: 503 })],
+    ["provider_unreachable", () => new Response("", { status: 429 })],
+    ["provider_answer_invalid", () => new Response("", { status: 404 })],
+    ["provider_answer_invalid", () => new Response(null, { status: 204 })],
+    ["provider_answer_invalid", () => new Response("<html>", { headers: { "content-type": "text/html" } })],
+    ["provider_answer_invalid", () => Response.json([])],
+    ["provider_answer_invalid", () => Response.json({ ...acme.tokens, access_token: undefined })],
+    ["provider_answer_invalid", () => Response.json({ ...acme.tokens, token_type: "N_A" })],
+  ]
+  for (const [reason, answer] of answers) {
+    acme.answers.set(`${ISSUER}/token`, answer)
+    const refusal = await refusalOf(redeem())
+    expect(refusal.reason, refusal.message).toBe(reason)
+  }
+})
+
+test("15: what the log is told of a failure holds no secret, code or token", async () => {
+  const secrets = [CREDENTIALS.clientSecret, CODE, ACCESS_TOKEN, EXPECTED.codeVerifier, EXPECTED.nonce, EXPECTED.state]
+  const answers: (() => Response)[] = [
+    () => new Response(`{"access_token":"${ACCESS_TOKEN}`, { headers: { "content-type": "application/json" } }),
+    () => new Response(ACCESS_TOKEN, { headers: { "content-type": "application/json" } }),
+    () => Response.json({ error: `${CODE} ${CREDENTIALS.clientSecret}`, error_description: CODE }, { status: 400 }),
+    () => Response.json({ ...acme.tokens, id_token: "a.b.c" }),
+    () => Response.json({ ...acme.tokens, token_type: ACCESS_TOKEN }),
+    () => new Response(ACCESS_TOKEN, { status: 500 }),
+    () => new Response("", { status: 302, headers: { location: `https://evil.example/?${CODE}` } }),
+  ]
+  for (const answer of answers) {
+    acme.answers.set(`${ISSUER}/token`, answer)
+    const told = describeWhole(await refusalOf(redeem()))
+    for (const secret of secrets) expect(told).not.toContain(secret)
+  }
+  acme.answers.clear()
+  for (const forge of Object.values(FORGED)) {
+    acme.tokens.id_token = await forge()
+    const told = describeWhole(await refusalOf(redeem()))
+    for (const secret of [...secrets, acme.tokens.id_token]) if (secret) expect(told).not.toContain(secret)
+  }
+})
+
+test("an issuer has to be a URL, and an ID token has to be asked for", () => {
+  for (const issuer of ["acme", "", "ftp://acme.example", "https://acme.example/?a=b", "https://acme.example/#a"]) {
+    expect(() => openid({ issuer }), issuer).toThrow(TypeError)
+  }
+  expect(() => openid({ issuer: ISSUER, scopes: ["email"] })).toThrow(TypeError)
+})
+
+/** Every property of the error and of its causes, the hidden ones too. */
+function describeWhole(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(error) ?? String(error)
+  const properties = Object.getOwnPropertyNames(error).map((name) => String(Reflect.get(error, name)))
+  return [...properties, describeWhole(error.cause)].join("\n")
+}
