@@ -6,7 +6,6 @@ import * as z from "zod"
 import * as tables from "./schema.ts"
 
 const staff = role("staff", "admin")
-const reviewText = z.string().max(5_000)
 
 /** A review that staff has hidden is there for staff and its author only. */
 const visibleReviews = (caller: Caller) => staff(caller) || { or: [{ hidden: false }, { authorId: caller.id }] }
@@ -18,11 +17,11 @@ export const collections = {
     sorts: ["-rating,title", "title", "-year,title", "priceCents,title", "-createdAt"],
     search: ["title"],
     input: {
-      title: z.string().trim().min(1).max(300),
-      year: z.int().min(1870).max(2200),
-      rating: z.number().min(0).max(10),
-      priceCents: z.int().min(0),
-      stock: z.int().min(0),
+      title: () => z.string().trim().min(1).max(300),
+      year: () => z.int().min(1870).max(2200),
+      rating: () => z.number().min(0).max(10),
+      priceCents: () => z.int().min(0),
+      stock: () => z.int().min(0),
     },
   }),
   directors: collection(tables.directors, {
@@ -30,7 +29,7 @@ export const collections = {
     relations: { films: many(tables.films) },
     sorts: ["name"],
     search: ["name"],
-    input: { name: z.string().trim().min(1).max(200) },
+    input: { name: () => z.string().trim().min(1).max(200) },
   }),
   reviews: collection(tables.reviews, {
     access: {
@@ -43,7 +42,7 @@ export const collections = {
     stamp: { authorId: (caller) => caller.id },
     relations: { film: one(tables.films), author: one(users, { fields: ["id", "name"] }) },
     sorts: ["-createdAt"],
-    input: { stars: z.int().min(1).max(5), body: reviewText },
+    input: { stars: () => z.int().min(1).max(5), body: () => z.string().max(5_000) },
   }),
   cart: collection(tables.cart, {
     access: { read: owner("userId"), create: signedIn, update: owner("userId"), delete: owner("userId") },
@@ -51,7 +50,7 @@ export const collections = {
     stamp: { userId: (caller) => caller.id },
     relations: { film: one(tables.films) },
     sorts: ["-createdAt"],
-    input: { quantity: z.int().min(1).max(99) },
+    input: { quantity: () => z.int().min(1).max(99) },
   }),
   orders: collection(tables.orders, {
     access: { read: anyOf(owner("userId"), staff), create: nobody },

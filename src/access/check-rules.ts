@@ -13,10 +13,12 @@ const PROBE_ID = "00000000-0000-7000-8000-000000000000"
 /** @throws TypeError that names the rule and what is wrong with it. */
 export function checkRules(collections: Collections): void {
   for (const collection of collections.values()) {
+    const tried = new Set<AnyRule>()
     for (const action of ACTIONS) {
       const rule = collection.access[action]
-      if (rule)
-        for (const caller of probes(rule)) checkRule(`${collection.name}.access.${action}`, collection, rule, caller)
+      if (!rule || tried.has(rule)) continue
+      tried.add(rule)
+      for (const caller of probes(rule)) checkRule(`${collection.name}.access.${action}`, collection, rule, caller)
     }
   }
 }

@@ -34,6 +34,9 @@ export interface FieldOptions {
   immutable?: boolean
 }
 
+/** A zod schema, or a function that makes one. */
+export type InputSchema = z.ZodType | (() => z.ZodType)
+
 export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A extends Access<T, R>> {
   /** Who may read, create, update and delete; update and delete also need read access. */
   access: A & Checked<A, T, R>
@@ -46,8 +49,11 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   sorts?: readonly string[]
   /** Text columns for `q=`, the most important first. */
   search?: readonly FieldKey<T>[]
-  /** Stricter validation of single fields, on top of what the table says. */
-  input?: { readonly [K in FieldKey<T>]?: z.ZodType }
+  /**
+   * Stricter validation of single fields, on top of what the table says. A function is called at the first write:
+   * building schemas takes a good part of a Worker's start.
+   */
+  input?: { readonly [K in FieldKey<T>]?: InputSchema }
   /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
   ifMatch?: "required"
 }

@@ -7,7 +7,7 @@ import type { Column } from "../schema/columns.ts"
 import { RECORD_COLUMNS } from "../schema/record-columns.ts"
 import type { Relation } from "../schema/relations.ts"
 import { type TableModel, tableModel } from "../schema/table-model.ts"
-import type { Action, CollectionDefinition, FieldOptions } from "./collection.ts"
+import type { Action, CollectionDefinition, FieldOptions, InputSchema } from "./collection.ts"
 
 export const ACTIONS = ["read", "create", "update", "delete"] as const
 /** Keys of one order, `id` not counted. */
@@ -65,7 +65,8 @@ export interface Collection {
   readonly references: readonly ResolvedReference[]
   readonly sorts: readonly Sort[]
   readonly search: readonly Column[]
-  readonly input: ReadonlyMap<string, z.ZodType>
+  /** Each gives the same schema every time. */
+  readonly input: ReadonlyMap<string, () => z.ZodType>
   readonly ifMatchRequired: boolean
 }
 
@@ -146,8 +147,17 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
         ? found
         : fail(`${name}.search`, `${key} holds ${found.kind}, not text`, "search text columns only")
     }),
-    input: named("input", options.input as Record<string, z.ZodType>),
+    input: new Map([...named<InputSchema>("input", options.input)].map(([key, schema]) => [key, once(schema)])),
     ifMatchRequired: options.ifMatch === "required",
+  }
+}
+
+function once(schema: InputSchema): () => z.ZodType {
+  if (typeof schema !== "function") return () => schema
+  let made: z.ZodType | undefined
+  return () => {
+    made ??= schema()
+    return made
   }
 }
 

@@ -81,7 +81,7 @@ function readField(collection: Collection, column: Column, value: unknown, compa
     return [{ code: "invalid_format", message: "must be a UUID in lower case" }]
   }
   if (!comparedOnly) {
-    const parsed = (collection.input.get(column.key) ?? fieldSchema(column)).safeParse(value)
+    const parsed = (collection.input.get(column.key)?.() ?? fieldSchema(column)).safeParse(value)
     if (!parsed.success) {
       return parsed.error.issues.map((issue) => ({
         code: issue.code,

@@ -35,7 +35,7 @@ const KIND_OF: Record<string, ColumnKind> = {
 
 /** @throws TypeError for a column type that the wire has no form for. */
 export function describeColumn(table: string, key: string, column: SQLiteColumn): Column {
-  const own = column as unknown as { mode?: string; length?: number; keyAsName: boolean }
+  const own = column as unknown as { mode?: string; length?: number }
   const kind =
     column.columnType === "SQLiteCustomColumn" && column.getSQLType() === "integer"
       ? "bigint"
@@ -47,7 +47,7 @@ export function describeColumn(table: string, key: string, column: SQLiteColumn)
   }
   return {
     key,
-    name: own.keyAsName ? toSnakeCase(key) : column.name,
+    name: columnName(key, column),
     kind,
     unit: kind === "timestamp" && own.mode === "timestamp" ? 1000 : 1,
     nullable: !column.notNull,
@@ -57,6 +57,11 @@ export function describeColumn(table: string, key: string, column: SQLiteColumn)
     maxLength: typeof own.length === "number" ? own.length : undefined,
     drizzle: column,
   }
+}
+
+/** The name in SQL: as declared, else the key in snake case. */
+export function columnName(key: string, column: SQLiteColumn): string {
+  return (column as unknown as { keyAsName: boolean }).keyAsName ? toSnakeCase(key) : column.name
 }
 
 /** What the column holds when a write leaves it out: a driver value, an SQL expression, or undefined for none. */

@@ -1,22 +1,7 @@
 /** The engine's own tables. Their SQL names begin with `_`. */
 
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core"
-import { recordColumns } from "./record-columns.ts"
-
-/** Accounts. An application may refer to `users.id` and name fields of it in a relation. */
-export const users = sqliteTable("_users", {
-  ...recordColumns(),
-  email: text().unique(),
-  emailVerified: integer({ mode: "boolean" }).notNull().default(false),
-  name: text(),
-  roles: text({ mode: "json" }).$type<string[]>().notNull().default([]),
-  isAnonymous: integer({ mode: "boolean" }).notNull().default(false),
-  /** Whether a first factor alone is not enough. */
-  mfa: integer({ mode: "boolean" }).notNull().default(false),
-  bannedUntil: integer({ mode: "timestamp_ms" }),
-  /** A deleted account keeps its row without anything personal, so that what refers to it stays whole. */
-  deletedAt: integer({ mode: "timestamp_ms" }),
-})
+import { users } from "./users-table.ts"
 
 /** Facts about this database; `epoch` names its history, and a restored database gets a new one. */
 export const meta = sqliteTable("_meta", { key: text().primaryKey(), value: text().notNull() })

@@ -2,7 +2,7 @@
 
 import { getTableColumns, getTableName } from "drizzle-orm"
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core"
-import { type Column, describeColumn } from "./columns.ts"
+import { type Column, columnName, describeColumn } from "./columns.ts"
 import { RECORD_COLUMNS } from "./record-columns.ts"
 
 /** A foreign key over one column. */
@@ -50,7 +50,7 @@ export function tableModel(table: SQLiteTable): TableModel {
         {
           column,
           target,
-          targetName: describeColumn(getTableName(target), targetKey ?? targetColumn.name, targetColumn).name,
+          targetName: columnName(targetKey ?? targetColumn.name, targetColumn),
         },
       ]
     }),

@@ -18,7 +18,7 @@ export function answeredColumn(table: TableModel, column: Column): Json {
 
 /** As a body may give it. */
 export function writtenColumn(collection: Collection, column: Column, components: Components): Json {
-  const own = collection.input.get(column.key)
+  const own = collection.input.get(column.key)?.()
   const name = `${pascal(collection.name)}${pascal(column.key)}`
   const schema = own
     ? zodSchema(own, name, components)

@@ -50,7 +50,7 @@ export function bodyExample(example: Json | undefined, columns: readonly Column[
 }
 
 function valueExample(collection: Collection, column: Column): unknown {
-  const own = collection.input.get(column.key)
+  const own = collection.input.get(column.key)?.()
   const schema = own ?? fieldSchema(column)
   const given = (own?.meta()?.examples as unknown[] | undefined) ?? []
   return [...given, ...candidates(collection.table, column)].find((value) => schema.safeParse(value).success)
