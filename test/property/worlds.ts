@@ -33,6 +33,9 @@ export const PEOPLE: readonly Row[] = USERS.map((id, n) => ({
   email: `${n}@example.com`,
   name: [null, "Ada", "😀"][n],
   roles: [],
+  emailVerified: false,
+  isAnonymous: false,
+  mfa: false,
 }))
 export const CALLERS: readonly Caller[] = [
   ANONYMOUS,
