@@ -51,9 +51,12 @@ export class FilterError extends Error {
   }
 }
 
-/** @throws FilterError for an unknown name, a value of the wrong type, an `undefined`, or a bound that is passed. */
-export function parseFilter(input: unknown, scope: FilterScope): FilterNode {
-  return new Parser().level(input, scope, "", 1, 0)
+/**
+ * @param author Only the application's own code may compare with {@link NOBODY}.
+ * @throws FilterError for an unknown name, a value of the wrong type, an `undefined`, or a bound that is passed.
+ */
+export function parseFilter(input: unknown, scope: FilterScope, author: "code" | "client" = "code"): FilterNode {
+  return new Parser(author).level(input, scope, "", 1, 0)
 }
 
 const COMPARISONS = ["eq", "ne", "gt", "gte", "lt", "lte"]
@@ -61,7 +64,12 @@ const ORDERED = ["gt", "gte", "lt", "lte"]
 const QUANTIFIERS = ["some", "none", "every"]
 
 class Parser {
+  readonly #author: "code" | "client"
   #conditions = 0
+
+  constructor(author: "code" | "client") {
+    this.#author = author
+  }
 
   level(input: unknown, scope: FilterScope, path: string, depth: number, relations: number): FilterNode {
     if (depth > MOST_FILTER_DEPTH) throw new FilterError(path, `nested deeper than ${MOST_FILTER_DEPTH} levels`)
@@ -133,6 +141,8 @@ class Parser {
   #operation(column: Column, op: string, operand: unknown, path: string): FilterNode {
     this.#count(path)
     if (operand === undefined) throw new FilterError(path, "the value is undefined")
+    if (this.#author === "client" && [operand].flat().includes(NOBODY))
+      throw new FilterError(path, "must not contain U+0000")
     if (COMPARISONS.includes(op)) return compare(column, op as Comparison, operand, path)
     if (op === "in" || op === "notIn") return list(column, op === "notIn", operand, path)
     if (op === "contains" || op === "startsWith") {

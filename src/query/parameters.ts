@@ -91,7 +91,7 @@ function unknownParameter(name: string): Error {
 
 function parse(parameter: string, input: unknown, scope: FilterScope): FilterNode {
   try {
-    return parseFilter(input, scope)
+    return parseFilter(input, scope, "client")
   } catch (error) {
     if (!(error instanceof FilterError)) throw error
     throw invalidQuery(parameter, error.message)

@@ -119,6 +119,27 @@ test("the bounds of a filter are named", async () => {
   expect(projects.status).toBe(400)
 })
 
+test("what stands for nobody in rules is as little a value as any other text with U+0000", async () => {
+  const anonymous = await scenario.as("anonymous")
+  const simple = ["eq", "ne", "gt", "lte", "in", "notIn", "contains", "startsWith"].map(
+    (op) => `title[${op}]=%00nobody`,
+  )
+  const filters = [
+    { title: "\u0000nobody" },
+    { title: { notIn: ["a", "\u0000nobody"] } },
+    { tags: { has: "\u0000nobody" } },
+    { rank: { ne: "\u0000nobody" } },
+    { not: { or: [{ rank: 1 }, { project: { name: { ne: "\u0000nobody" } } }] } },
+  ].map((filter) => `filter=${encodeURIComponent(JSON.stringify(filter))}`)
+  const lists = [...simple, "tags[has]=%00nobody", "title[in]=a,%00nobody", ...filters]
+  for (const query of [...lists, ...lists.map((list) => `aggregate=count&${list}`)]) {
+    const answer = await anonymous.get(`/v1/notes?${query}`)
+    expect([answer.status, answer.body.code], query).toEqual([400, "invalid_query"])
+    expect(answer.body.detail, query).toMatch(/must not contain U\+0000/)
+  }
+  expect((await anonymous.get("/v1/notes?title=%5Cu0000nobody")).status).toBe(200)
+})
+
 test("a caller who may do nothing here is told so before anything else is looked at", async () => {
   const [anonymous, ada] = [await scenario.as("anonymous"), await scenario.as({ id: ADA })]
   const call = json("{", { "Content-Type": "text/plain" })
