@@ -56,13 +56,13 @@ export function createPasswords({ module, secrets }: PasswordsOptions): Password
     }
     const { key, cost, salt } = stored
     return {
-      matches: await isEqual(phc, await write(key, password, cost, salt)),
+      matches: isEqual(phc, write(key, password, cost, salt)),
       outdated: cost.memory !== COST.memory || cost.passes !== COST.passes || key !== secrets.current,
     }
   }
 
-  async function write(key: SecretKey, password: string, cost: Cost, salt: Uint8Array): Promise<string> {
-    const peppered = await key.mac("password pepper", password.normalize("NFC"))
+  function write(key: SecretKey, password: string, cost: Cost, salt: Uint8Array): string {
+    const peppered = key.mac("password pepper", password.normalize("NFC"))
     const tag = deriveTag(module, peppered, cost, salt)
     const parameters = `m=${cost.memory},t=${cost.passes},p=1,keyid=${keyIdOf(key)}`
     return `$argon2id$v=19$${parameters}$${toBase64(salt)}$${toBase64(tag)}`
