@@ -37,6 +37,11 @@ export function onlyParameters(parameters: ReadonlyMap<string, string>, allowed:
   for (const name of parameters.keys()) if (!allowed.includes(name)) throw unknownParameter(name)
 }
 
+/** @throws SelvedgeError `invalid_query` for any parameter at all. */
+export function noParameters(url: string): void {
+  onlyParameters(uniqueParameters(new URL(url).searchParams), [])
+}
+
 /**
  * Reads `filter` and every simple filter, such as `year=1999` and `rating[gte]=8`.
  * @param allowed The parameters that are no filters.

@@ -100,6 +100,20 @@ test.each<[string, "get" | "post" | "put" | "patch" | "delete", string, Call, nu
   expect(answer.headers.get("Content-Type")).toBe("application/problem+json")
 })
 
+test.each(["/health", "/health/ready", "/openapi.json", "/docs", "/.well-known/jwks.json"])(
+  "%s names the parameters that it doesn't have",
+  async (path) => {
+    for (const query of ["?verbose=1", "?a=1&a=2", "?%61"]) {
+      const answer = await scenario.send("GET", path + query)
+      expect(answer.body).toMatchObject({ status: 400, code: "invalid_query" })
+      expect(answer.body.errors[0].parameter).toBe(query.startsWith("?v") ? "verbose" : "a")
+    }
+    expect((await scenario.send("HEAD", `${path}?x=1`)).status).toBe(400)
+    expect((await scenario.send("POST", `${path}?x=1`)).status).toBe(405)
+    expect((await scenario.send("GET", `${path}?`)).status).toBe(200)
+  },
+)
+
 test("a body that is not UTF-8 is refused", async () => {
   const ada = await scenario.as({ id: ADA })
   const answer = await ada.post("/v1/notes", { body: Uint8Array.from([0x7b, 0xff, 0x7d]) })

@@ -176,7 +176,7 @@ function get(
       tags: [OPERATIONS_TAG.name],
       summary,
       security: [{}],
-      responses: { ...refusals([401, ...more.filter((status) => !(status in answers))]), ...answers },
+      responses: { ...refusals([400, 401, ...more.filter((status) => !(status in answers))]), ...answers },
     },
   }
 }

@@ -3,7 +3,7 @@
 import type { Hono } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { SelvedgeError, validationFailed } from "../../core/problem.ts"
-import { onlyParameters, uniqueParameters } from "../../query/parameters.ts"
+import { noParameters } from "../../query/parameters.ts"
 import type { RecordsContext } from "../../records/context.ts"
 import { createOperation } from "../../records/create.ts"
 import type { Operation, Precondition } from "../../records/operation.ts"
@@ -26,7 +26,7 @@ export function batchRoute(app: Hono<AppEnv>, collections: Collections): void {
   app.all("/v1/batch", async (c) => {
     if (c.req.method !== "POST") throw methodNotAllowed(["POST"])
     requireAcceptable(c.req.raw)
-    onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+    noParameters(c.req.url)
     const state = c.get("state")
     const body = await readJson(c.req.raw)
     const operations = readOperations(body.json).map((operation, index) => {

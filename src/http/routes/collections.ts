@@ -10,6 +10,7 @@ import {
   AGGREGATE_PARAMETERS,
   GET_PARAMETERS,
   LIST_PARAMETERS,
+  noParameters,
   onlyParameters,
   readFilter,
   readLimit,
@@ -122,7 +123,7 @@ async function get(c: C, collection: Collection, id: string): Promise<Response> 
 async function create(c: C, collection: Collection): Promise<Response> {
   const state = c.get("state")
   requireAccess(collection, "create", state.caller)
-  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  noParameters(c.req.url)
   const precondition = readPrecondition(c.req.raw.headers, false)
   if (precondition.ifMatch) throw new SelvedgeError("precondition_failed", "A new record has no version yet.")
   const body = await readJson(c.req.raw)
@@ -132,7 +133,7 @@ async function create(c: C, collection: Collection): Promise<Response> {
 async function update(c: C, collection: Collection, id: string): Promise<Response> {
   const state = c.get("state")
   requireAccess(collection, "update", state.caller)
-  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  noParameters(c.req.url)
   const body = await readJson(c.req.raw, PATCH_TYPES)
   const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired)
   return write(c, body, updateOperation(state.records, collection, id, body.json, precondition))
@@ -142,7 +143,7 @@ async function replace(c: C, collection: Collection, id: string): Promise<Respon
   const state = c.get("state")
   if ((["update", "create"] as const).every((action) => isNever(accessFilter(collection, action, state.caller))))
     throw refused(state.caller)
-  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  noParameters(c.req.url)
   const body = await readJson(c.req.raw)
   const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired, true)
   return write(c, body, replaceOperation(state.records, collection, id, body.json, precondition))
@@ -151,7 +152,7 @@ async function replace(c: C, collection: Collection, id: string): Promise<Respon
 async function remove(c: C, collection: Collection, id: string): Promise<Response> {
   const state = c.get("state")
   requireAccess(collection, "delete", state.caller)
-  onlyParameters(uniqueParameters(new URL(c.req.url).searchParams), [])
+  noParameters(c.req.url)
   const precondition = readPrecondition(c.req.raw.headers, collection.ifMatchRequired)
   return write(c, undefined, removeOperation(state.records, collection, id, precondition))
 }

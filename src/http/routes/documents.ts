@@ -2,6 +2,7 @@
 
 import type { Context, Hono } from "hono"
 import { hashText } from "../../query/cursor.ts"
+import { noParameters } from "../../query/parameters.ts"
 import { isNotModified } from "../conditions.ts"
 import type { AppEnv } from "../context.ts"
 import { createDocument, type DocumentSource } from "../openapi/document.ts"
@@ -43,11 +44,13 @@ const PAGE = `<!doctype html>
 export function documentRoutes(app: Hono<AppEnv>, source: () => DocumentSource): void {
   let document: { text: string; tag: string } | undefined
   app.get("/openapi.json", (c) => {
+    noParameters(c.req.url)
     document ??= tagged(JSON.stringify(createDocument(source())))
     return cached(c, document, "application/json")
   })
   const page = tagged(PAGE)
   app.get("/docs", (c) => {
+    noParameters(c.req.url)
     c.header("Content-Security-Policy", PAGE_POLICY)
     return cached(c, page, "text/html; charset=utf-8")
   })
