@@ -1,6 +1,7 @@
 /** The film shop, put together. */
 
 import { defineBackend } from "selvedge"
+import { auth } from "./auth.ts"
 import { collections } from "./collections.ts"
 import { routes } from "./routes.ts"
 import * as tables from "./schema.ts"
@@ -8,6 +9,7 @@ import * as tables from "./schema.ts"
 export const backend = defineBackend({
   tables,
   collections,
+  auth,
   routes,
   info: {
     title: "The film shop",

@@ -9,6 +9,8 @@ import { parseEnv } from "node:util"
 export const PROJECT_ROOT = resolve(import.meta.dirname, "..")
 
 const SECRET = "SELVEDGE_SECRET"
+/** Mails are caught rather than sent where it is set. */
+const LOCAL = "SELVEDGE_LOCAL"
 const SECRET_BYTES = 32
 const BINDING = "DB"
 const BUSY_ATTEMPTS = 40
@@ -19,17 +21,22 @@ export interface LocalDatabase {
   dispose(): Promise<void>
 }
 
-/** The Worker's secret for local work, from `.dev.vars` in `root`; written there (readable by its owner) when missing. */
+/**
+ * What the Worker needs on this machine, in `.dev.vars` of `root`, written there (readable by its owner) when missing.
+ *
+ * @returns The Worker's secret.
+ */
 export async function ensureDevVars(root: string): Promise<string> {
   const path = join(root, ".dev.vars")
   const existing = await readText(path)
-  const secret = existing === undefined ? undefined : parseEnv(existing)[SECRET]
-  if (secret) return secret
-
-  const line = `${SECRET}="${randomBytes(SECRET_BYTES).toString("base64url")}"\n`
-  if (existing === undefined) await createWhole(path, line)
-  else await appendFile(path, existing === "" || existing.endsWith("\n") ? line : `\n${line}`)
-  return parseEnv(await readFile(path, "utf8"))[SECRET]!
+  const known = existing === undefined ? {} : parseEnv(existing)
+  const missing = [
+    ...(known[SECRET] ? [] : [`${SECRET}="${randomBytes(SECRET_BYTES).toString("base64url")}"\n`]),
+    ...(known[LOCAL] ? [] : [`${LOCAL}="true"\n`]),
+  ].join("")
+  if (existing === undefined) await createWhole(path, missing)
+  else if (missing) await appendFile(path, existing === "" || existing.endsWith("\n") ? missing : `\n${missing}`)
+  return known[SECRET] ?? parseEnv(await readFile(path, "utf8"))[SECRET]!
 }
 
 /**

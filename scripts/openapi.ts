@@ -2,9 +2,12 @@
 
 import { Hono } from "hono"
 import { backend } from "../app/backend.ts"
+import type { AuthService } from "../src/http/auth/service.ts"
 import type { AppEnv } from "../src/http/context.ts"
 import { createDocument } from "../src/http/openapi/document.ts"
+import { authRoutes } from "../src/http/routes/auth/routes.ts"
 
 const app = new Hono<AppEnv>()
+if (backend.auth) authRoutes(app, { settings: backend.auth } as AuthService)
 backend.routes?.(app)
 console.log(JSON.stringify(createDocument({ ...backend, routes: app.routes }), null, 2))

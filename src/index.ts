@@ -6,6 +6,7 @@ import type { Hono } from "hono"
 import { checkRules } from "./access/check-rules.ts"
 import type { CollectionDefinition } from "./access/collection.ts"
 import { type Collections, compileCollections } from "./access/model.ts"
+import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/settings.ts"
 import type { AppEnv } from "./http/context.ts"
 import type { DocumentInfo } from "./http/openapi/document.ts"
 
@@ -20,6 +21,7 @@ export type {
 export { collection } from "./access/collection.ts"
 export type { Filter } from "./access/filter-types.ts"
 export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } from "./access/rules.ts"
+export type { AuthOptions } from "./auth/settings.ts"
 export type { Caller } from "./core/caller.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
 export type { RouteContext } from "./http/context.ts"
@@ -32,6 +34,8 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   /** The module of the schema file; what isn't a table in it is passed over. */
   tables: Readonly<Record<string, unknown>>
   collections: C
+  /** How people sign in; without it nobody can, and there is no `/v1/auth`. */
+  auth?: AuthOptions
   /** Adds the application's own routes. */
   routes?: (app: Router<C>) => unknown
   /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
@@ -50,6 +54,7 @@ export interface Backend<
   /** The application's tables, as drizzle-kit sees them. */
   readonly tables: readonly SQLiteTable[]
   readonly collections: Collections
+  readonly auth: AuthSettings | undefined
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly origins: readonly string[]
   readonly info: DocumentInfo | undefined
@@ -71,6 +76,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     definitions: options.collections,
     tables: Object.values(options.tables).filter((value): value is SQLiteTable => is(value, SQLiteTable)),
     collections,
+    auth: options.auth && resolveAuth(options.auth),
     routes: options.routes as Backend["routes"],
     origins: checkOrigins(options.origins ?? []),
     info: options.info,

@@ -28,7 +28,11 @@ export function createKeyCipher(secret: string, purpose = SIGNING_KEYS): KeyCiph
   return {
     async encrypt(context, text) {
       const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
-      const sealed = await crypto.subtle.encrypt(parameters(iv, context), await deriveKey(secret, purpose), encode(text))
+      const sealed = await crypto.subtle.encrypt(
+        parameters(iv, context),
+        await deriveKey(secret, purpose),
+        encode(text),
+      )
       const whole = new Uint8Array(IV_BYTES + sealed.byteLength)
       whole.set(iv)
       whole.set(new Uint8Array(sealed), IV_BYTES)
@@ -38,7 +42,11 @@ export function createKeyCipher(secret: string, purpose = SIGNING_KEYS): KeyCiph
       try {
         const whole = base64url.decode(sealed)
         const iv = whole.subarray(0, IV_BYTES)
-        const text = await crypto.subtle.decrypt(parameters(iv, context), await deriveKey(secret, purpose), whole.subarray(IV_BYTES))
+        const text = await crypto.subtle.decrypt(
+          parameters(iv, context),
+          await deriveKey(secret, purpose),
+          whole.subarray(IV_BYTES),
+        )
         return new TextDecoder().decode(text)
       } catch {
         return undefined

@@ -1,5 +1,6 @@
 /** Keys derived from the Worker's secret, one for each purpose, and the hashes under which secrets are stored. */
 
+import { createHash, createHmac, hkdfSync } from "node:crypto"
 import { base64url } from "jose"
 import { createKeyCipher } from "./key-cipher.ts"
 
@@ -8,6 +9,7 @@ export type KeyPurpose = "password pepper" | "refresh token" | "typed code" | "t
 
 /** Bytes of a secret that isn't typed by hand. */
 const SECRET_BYTES = 32
+const KEY_BYTES = 32
 const KEY_ID_LENGTH = 8
 
 /** What one Worker secret gives. */
@@ -15,7 +17,7 @@ export interface SecretKey {
   /** Names the secret in stored values; tells nothing about it. */
   readonly id: string
   /** HMAC-SHA-256, base64url. */
-  mac(purpose: KeyPurpose, text: string): Promise<string>
+  mac(purpose: KeyPurpose, text: string): string
   /** AES-GCM, bound to `context`; base64url. */
   encrypt(purpose: KeyPurpose, context: string, text: string): Promise<string>
   /** Undefined when it was encrypted under another secret, purpose or context, or changed since. */
@@ -33,36 +35,26 @@ export interface Secrets {
  * @param previous The secret before the last rotation.
  * @throws TypeError when a secret has fewer than 32 characters.
  */
-export async function createSecrets(current: string, previous?: string): Promise<Secrets> {
-  const keys = await Promise.all([current, ...(previous ? [previous] : [])].map(createSecretKey))
-  return { current: keys[0]!, all: keys }
+export function createSecrets(current: string, previous?: string): Secrets {
+  const newest = createSecretKey(current)
+  return { current: newest, all: previous ? [newest, createSecretKey(previous)] : [newest] }
 }
 
-async function createSecretKey(secret: string): Promise<SecretKey> {
-  const macKeys = new Map<KeyPurpose, CryptoKey>()
+function createSecretKey(secret: string): SecretKey {
   const cipher = (purpose: KeyPurpose) => createKeyCipher(secret, `selvedge ${purpose}`)
   cipher("totp seed")
+  const macKeys = new Map<KeyPurpose, Uint8Array>()
   return {
-    id: (await sha256(`selvedge key id:${secret}`)).slice(0, KEY_ID_LENGTH),
-    async mac(purpose, text) {
-      const key = macKeys.get(purpose) ?? (await deriveMacKey(secret, purpose))
+    id: sha256(`selvedge key id:${secret}`).slice(0, KEY_ID_LENGTH),
+    mac(purpose, text) {
+      const key =
+        macKeys.get(purpose) ?? new Uint8Array(hkdfSync("sha256", secret, "", `selvedge ${purpose}`, KEY_BYTES))
       macKeys.set(purpose, key)
-      return base64url.encode(new Uint8Array(await crypto.subtle.sign("HMAC", key, encode(text))))
+      return createHmac("sha256", key).update(text).digest("base64url")
     },
     encrypt: (purpose, context, text) => cipher(purpose).encrypt(context, text),
     decrypt: (purpose, context, sealed) => cipher(purpose).decrypt(context, sealed),
   }
-}
-
-async function deriveMacKey(secret: string, purpose: KeyPurpose): Promise<CryptoKey> {
-  const material = await crypto.subtle.importKey("raw", encode(secret), "HKDF", false, ["deriveKey"])
-  return crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encode(`selvedge ${purpose}`) },
-    material,
-    { name: "HMAC", hash: "SHA-256", length: 256 },
-    false,
-    ["sign"],
-  )
 }
 
 /** 256 random bits, base64url. */
@@ -71,16 +63,12 @@ export function randomSecret(): string {
 }
 
 /** base64url. */
-export async function sha256(text: string): Promise<string> {
-  return base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", encode(text))))
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("base64url")
 }
 
 /** Compares in constant time what may be of unequal length. */
-export async function isEqual(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([a, b].map((text) => crypto.subtle.digest("SHA-256", encode(text))))
+export function isEqual(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => createHash("sha256").update(text).digest())
   return crypto.subtle.timingSafeEqual(left!, right!)
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
 }

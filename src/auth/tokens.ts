@@ -31,6 +31,8 @@ export interface UserTokenClaims {
   sessionId?: string
   /** Authenticator assurance level: 1, or 2 after a second factor. */
   aal?: 1 | 2
+  /** Set for a user without credentials. */
+  anonymous?: boolean
   lifetimeSeconds: number
 }
 
@@ -127,10 +129,16 @@ export function createTokens(options: TokensOptions): Tokens {
   return { sign, verify, jwks: async () => ({ keys: await keys.published() }) }
 }
 
-function userPayload({ subject, roles, sessionId, aal }: UserTokenClaims): JWTPayload {
+function userPayload({ subject, roles, sessionId, aal, anonymous }: UserTokenClaims): JWTPayload {
   if (!isUuid(subject)) throw new TypeError("subject: a UUID is needed")
   if (!isTextArray(roles)) throw new TypeError("roles: an array of text is needed")
-  return { sub: subject, roles, ...(sessionId !== undefined && { sid: sessionId }), ...(aal !== undefined && { aal }) }
+  return {
+    sub: subject,
+    roles,
+    ...(sessionId !== undefined && { sid: sessionId }),
+    ...(aal !== undefined && { aal }),
+    ...(anonymous && { anonymous }),
+  }
 }
 
 /** @throws SelvedgeError `unauthenticated` for a header that isn't exactly ours. */
@@ -153,12 +161,19 @@ function readHeader(token: string): Record<string, unknown> {
 }
 
 /** Frozen, since requests share it. */
-function readCaller({ sub, roles, service }: JWTPayload): Caller {
+function readCaller({ sub, roles, service, sid, aal, anonymous }: JWTPayload): Caller {
   if (service === true && sub === SERVICE.id) return SERVICE
   if (service !== undefined || !isUuid(sub) || !isTextArray(roles)) {
     throw refuseToken("The access token does not name a caller")
   }
-  return Object.freeze({ kind: "user", id: sub as string, roles: Object.freeze([...roles]) })
+  return Object.freeze({
+    kind: "user",
+    id: sub as string,
+    roles: Object.freeze([...roles]),
+    ...(typeof sid === "string" && {
+      session: Object.freeze({ id: sid, aal: aal === 2 ? 2 : 1, anonymous: anonymous === true } as const),
+    }),
+  })
 }
 
 function isTextArray(value: unknown): value is readonly string[] {

@@ -20,6 +20,8 @@ export interface CallerSession {
   readonly id: string
   /** Authenticator assurance level: 1, or 2 after a second factor. */
   readonly aal: 1 | 2
+  /** Whether its user has no credentials. */
+  readonly anonymous: boolean
 }
 
 export const ANONYMOUS: Caller = { kind: "anonymous", id: NOBODY, roles: [] }

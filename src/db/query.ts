@@ -6,3 +6,8 @@ export interface Query {
 }
 
 export type ResultRow = Record<string, unknown>
+
+/** A statement that was built but not run; Drizzle's builders are of this form. */
+export interface BuiltStatement {
+  toSQL(): { sql: string; params: unknown[] }
+}

@@ -3,15 +3,19 @@
 import { Hono, type MiddlewareHandler } from "hono"
 import { cors } from "hono/cors"
 import type { Collections } from "../access/model.ts"
+import { refused } from "../access/visibility.ts"
 import { SelvedgeError } from "../core/problem.ts"
+import type { AuthService } from "./auth/service.ts"
 import type { AppEnv } from "./context.ts"
 import { methodNotAllowed } from "./methods.ts"
 import { type FrameOptions, frame, identify } from "./middleware/frame.ts"
 import type { DocumentInfo } from "./openapi/document.ts"
 import { problemResponse } from "./problem.ts"
+import { authRoutes } from "./routes/auth/routes.ts"
 import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
 import { documentRoutes } from "./routes/documents.ts"
+import { mailRoutes } from "./routes/mails.ts"
 import { operationRoutes } from "./routes/operations.ts"
 
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
@@ -23,6 +27,8 @@ export interface AppOptions extends FrameOptions {
   readonly origins: readonly string[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly info?: DocumentInfo | undefined
+  /** Sign-in, where the application has any. */
+  readonly auth: AuthService | undefined
 }
 
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -35,6 +41,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
+  if (options.auth) authRoutes(app, options.auth)
+  mailRoutes(app, { catching: options.auth?.catching ?? false })
+  app.use(refuseKeys(options.collections))
   options.routes?.(app)
   const ownRoutes = app.routes.slice(engineRoutes)
   refuseShadowing(ownRoutes, options.collections)
@@ -74,12 +83,22 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
       "X-Request-Id",
     ],
     maxAge: PREFLIGHT_MAX_AGE,
+    credentials: true,
   })
   return (c, next) => {
     if (!c.req.raw.headers.has("Origin") && c.req.method !== "OPTIONS") return next()
     return handler(c, next).finally(() => {
       c.get("state").complete = false
     })
+  }
+}
+
+/** An application's own routes know nothing of scopes, so no API key gets to them. */
+function refuseKeys(collections: Collections): MiddlewareHandler<AppEnv> {
+  return (c, next) => {
+    const { caller } = c.get("state")
+    if (!caller.scopes || collections.has(c.req.path.split("/")[2] ?? "")) return next()
+    throw refused(caller)
   }
 }
 

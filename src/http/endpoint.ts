@@ -4,11 +4,13 @@ import type { MiddlewareHandler } from "hono"
 import * as z from "zod"
 import type { CallerRule } from "../access/rules.ts"
 import { refused } from "../access/visibility.ts"
+import type { Caller } from "../core/caller.ts"
 import { invalidQuery, jsonPointer, SelvedgeError, validationFailed } from "../core/problem.ts"
 import { onlyParameters, uniqueParameters } from "../query/parameters.ts"
 import { ReplayError } from "../records/atomic.ts"
 import { type Claim, createClaim, findAnswer } from "../records/idempotency.ts"
 import { requireAcceptable } from "./accept.ts"
+import { admin } from "./admin.ts"
 import { readJson } from "./body.ts"
 import type { AppEnv, RequestState } from "./context.ts"
 import { requestFacts } from "./request-facts.ts"
@@ -19,7 +21,7 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   description?: string
   /** Who may call it, decided by the caller alone. */
   access: CallerRule
-  /** The JSON body; `c.req.valid("json")` has it. Without one, no body is read. */
+  /** The JSON body; `c.req.valid("json")` has it. Without one, no body is read; a `z.optional` one may be missing. */
   body?: B
   /** The query parameters, all text; `c.req.valid("query")` has them. Others are refused, but by a `z.looseObject`. */
   query?: Q
@@ -54,8 +56,8 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   const handler: MiddlewareHandler<AppEnv, string, Validated<B, Q>> = async (c, next) => {
     requireAcceptable(c.req.raw)
     const state = c.get("state")
-    if (state.caller.kind !== "service" && !options.access(state.caller)) throw refused(state.caller)
-    const body = options.body ? await readJson(c.req.raw) : undefined
+    requireAllowed(state.caller, options.access)
+    const body = options.body && mayRead(options.body, c.req.raw) ? await readJson(c.req.raw) : undefined
     const parameters = uniqueParameters(new URL(c.req.url).searchParams)
     if (names) onlyParameters(parameters, names)
     if (options.query) c.req.addValidatedData("query", check(options.query, Object.fromEntries(parameters), "query"))
@@ -85,6 +87,17 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   }
   documented.set(handler, options as unknown as EndpointOptions)
   return handler
+}
+
+/** What an API key may do is said of collections; of routes it may use those of the admins alone. */
+function requireAllowed(caller: Caller, access: CallerRule): void {
+  const isAllowed = caller.kind === "service" || (access(caller) && (!caller.scopes || access === admin))
+  if (!isAllowed) throw refused(caller)
+}
+
+/** A body that is optional may be missing altogether. */
+function mayRead(body: z.ZodType, request: Request): boolean {
+  return !(body instanceof z.ZodOptional) || request.body !== null
 }
 
 /** The names of all parameters; undefined where the schema itself says what it does with others. */

@@ -4,16 +4,11 @@ import { ApplicationError, type ProblemDetail, SelvedgeError } from "../core/pro
 import { FRESHNESS } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
-import type { Query, ResultRow } from "../db/query.ts"
+import type { BuiltStatement, Query, ResultRow } from "../db/query.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, MOST_ANSWER_BYTES } from "./idempotency.ts"
 import { RecordOperation } from "./records.ts"
 import { explainFailure } from "./run.ts"
-
-/** A statement that was built but not run; Drizzle's builders are of this form. */
-export interface BuiltStatement {
-  toSQL(): { sql: string; params: unknown[] }
-}
 
 /** What the statement before it must have done; made with {@link expectRows}. */
 export interface Expectation {

@@ -13,19 +13,19 @@ const RANK: Record<string, number> = {
   protocol: 1,
   schema: 1,
   db: 1,
-  access: 2,
-  changes: 2,
-  auth: 2,
   mail: 2,
-  query: 3,
-  limits: 3,
-  cache: 3,
-  jobs: 3,
-  live: 3,
-  records: 4,
-  http: 5,
+  access: 3,
+  changes: 3,
+  auth: 3,
+  query: 4,
+  limits: 4,
+  cache: 4,
+  jobs: 4,
+  live: 4,
+  records: 5,
+  http: 6,
 }
-const EXPORTS_RANK = 6
+const EXPORTS_RANK = 7
 
 /** The one folder that may import a library; Drizzle's builder is shared by three. */
 const HOMES: Record<string, readonly string[]> = {

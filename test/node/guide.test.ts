@@ -11,14 +11,14 @@ import { promisify } from "node:util"
 import { convertV4MiniflareOptions, Miniflare } from "miniflare"
 import type { Backend } from "selvedge"
 import { newId } from "selvedge/tables"
-import { createWorker, type Env } from "selvedge/worker"
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { checkIndexes } from "../../scripts/check-indexes/check.ts"
 import { openDatabase } from "../../scripts/check-indexes/database.ts"
 import { report } from "../../scripts/check-indexes/report.ts"
 import { planMigration } from "../../scripts/migrate/plan.ts"
 import { EMPTY } from "../../scripts/migrate/table-schema.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
+import { createApp } from "../../src/http/app.ts"
 import { engineTables } from "../../src/schema/engine-tables.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
@@ -78,7 +78,6 @@ let answered: Answered[]
 const people: Record<string, { id: string; header: string }> = {}
 
 beforeAll(async () => {
-  vi.spyOn(console, "log").mockImplementation(() => {}) // the Worker's log
   await rm(FOLDER, { recursive: true, force: true })
   await write([...files, ...pieces])
   await write([{ path: "tsconfig.json", text: '{ "extends": "../../../tsconfig.json", "include": ["**/*.ts"] }' }])
@@ -89,10 +88,7 @@ beforeAll(async () => {
   const db = (await miniflare.getD1Database("DB")) as unknown as D1Database
   await db.batch((await schemaOf(backend)).map((sql) => db.prepare(sql)))
   const { more } = (await import(join(FOLDER, pathOf("function more")))) as { more: Backend["routes"] }
-  server = await serve(
-    { ...backend, routes: (app) => [backend.routes!(app), more!(app)] },
-    { DB: db, SELVEDGE_SECRET: SECRET },
-  )
+  server = await serve({ ...backend, routes: (app) => [backend.routes!(app), more!(app)] }, db)
   answered = await run(await scriptFor(db))
 })
 
@@ -221,8 +217,10 @@ async function check(of: Backend) {
   }
 }
 
-async function serve(of: Backend, env: Env): Promise<Server> {
-  const worker = createWorker(of)
+async function serve(of: Backend, d1: D1Database): Promise<Server> {
+  const now = () => Date.now()
+  const tokens = createTokens({ db: d1, secret: SECRET, now })
+  const app = createApp({ ...of, auth: undefined, d1, tokens, now, epochs: { current: undefined }, log: () => {} })
   const execution = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} } as unknown as ExecutionContext
   const listening = createServer(async (incoming, outgoing) => {
     const body = await readText(incoming)
@@ -231,7 +229,7 @@ async function serve(of: Backend, env: Env): Promise<Server> {
       headers: incoming.headers as Record<string, string>,
       ...(body !== "" && { body }),
     })
-    const response = await worker.fetch!(request as Parameters<NonNullable<typeof worker.fetch>>[0], env, execution)
+    const response = await app.fetch(request, {}, execution)
     outgoing.writeHead(response.status, Object.fromEntries(response.headers))
     outgoing.end(await response.text())
   })

@@ -1,0 +1,156 @@
+/** Accounts with a password, and accounts without any credential. */
+
+import { SelvedgeError, validationFailed } from "../core/problem.ts"
+import { readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
+import type { Query } from "../db/query.ts"
+import type { AuthContext } from "./context.ts"
+import { eventQuery } from "./events.ts"
+import { LIFETIME_MS, type Minted, mint } from "./one-time.ts"
+import { refusePassword } from "./password-rules.ts"
+import { endSessions } from "./sessions.ts"
+import { anonymousCaller, type SignedIn, signIn } from "./sign-in.ts"
+import { insertUser } from "./users.ts"
+
+export interface SignUp {
+  email: string
+  password: string
+  name?: string | undefined
+}
+
+/** @returns Undefined when the address must be proved first; nothing then tells whether it has an account. */
+export async function signUp(context: AuthContext, wanted: SignUp): Promise<SignedIn | undefined> {
+  checkPassword(context, wanted.password, wanted)
+  await context.guessing.count("signUp")
+  const hash = await context.passwords.hash(wanted.password)
+  if (context.settings.password?.verifyEmail === "first") return askForProof(context, wanted, hash)
+  return create(context, wanted, hash)
+}
+
+/** @throws SelvedgeError `validation_failed` with a pointer to the password. */
+export function checkPassword(
+  { settings }: AuthContext,
+  password: string,
+  { email, name, pointer = "/password" }: { email?: string | null; name?: string | null | undefined; pointer?: string },
+): void {
+  const refusal = refusePassword(password, {
+    email: email ?? "",
+    name: name ?? undefined,
+    projectName: settings.name,
+    minLength: settings.password!.minLength,
+  })
+  if (refusal) throw validationFailed([{ pointer, ...refusal }])
+}
+
+/** The account comes into being when the link is used, with the password that was given here. */
+async function askForProof(context: AuthContext, { email, name }: SignUp, hash: string): Promise<undefined> {
+  await context.guessing.count("mail", email)
+  const now = context.now()
+  const anonymousId = anonymousCaller(context)
+  const { secret, queries } = mint(now, {
+    purpose: "verify-email",
+    payload: { signUp: { email, name: name ?? null, hash, ...(anonymousId && { anonymousId }) } },
+  })
+  const rows = await context.db.write([
+    ...queries,
+    { sql: "SELECT 1 FROM _users WHERE email = ?", params: [email] },
+    eventQuery(context, { event: "sign_up", userId: null, detail: { method: "pwd", proved: false } }),
+  ])
+  const isKnown = rows[queries.length]!.length > 0
+  if (isKnown) context.mail("already-registered", { email })
+  else mailVerification(context, email, secret)
+}
+
+async function create(context: AuthContext, { email, name }: SignUp, hash: string): Promise<SignedIn> {
+  const now = context.now()
+  const account = openAccount(context, { email, emailVerified: false, name: name ?? null }, anonymousCaller(context))
+  const proof = verification(context, account.id, email)
+  try {
+    const signedIn = await signIn(
+      context,
+      { userId: account.id, amr: ["pwd"], aal: 1 },
+      {
+        event: "sign_up",
+        mergeFrom: account.id,
+        before: [...account.queries, insertPassword(account.id, hash, now), ...proof.queries],
+      },
+    )
+    context.later(context.guessing.count("mail", email).then(() => mailVerification(context, email, proof.secret)))
+    return signedIn
+  } catch (error) {
+    const failure = readFailure(error)
+    if (failure.kind === "unique") throw addressTaken(error)
+    if (failure.kind === "guard" && failure.code === "not_anonymous")
+      throw new SelvedgeError("conflict", "This account is no anonymous one any more.", { cause: error })
+    throw error
+  }
+}
+
+/**
+ * A new account, or the anonymous one that becomes it and keeps its id.
+ *
+ * @param anonymousId The batch stops with the guard `not_anonymous` when it is none (any more).
+ */
+export function openAccount(
+  context: AuthContext,
+  user: { email: string; emailVerified: boolean; name: string | null },
+  anonymousId: string | undefined,
+): { id: string; queries: readonly Query[] } {
+  const now = context.now()
+  if (!anonymousId) {
+    const { id, query } = insertUser(user, now)
+    return { id, queries: [query] }
+  }
+  return {
+    id: anonymousId,
+    queries: [
+      guard(
+        "SELECT 'not_anonymous' WHERE NOT EXISTS (SELECT 1 FROM _users WHERE id = ? AND is_anonymous = 1 AND deleted_at IS NULL)",
+        [anonymousId],
+      ),
+      {
+        sql: "UPDATE _users SET email = ?, email_verified = ?, name = coalesce(?, name), is_anonymous = 0 WHERE id = ?",
+        params: [user.email, user.emailVerified ? 1 : 0, user.name, anonymousId],
+      },
+      endSessions(anonymousId, now),
+    ],
+  }
+}
+
+export function insertPassword(userId: string, hash: string, now: number): Query {
+  return {
+    sql: `INSERT INTO _passwords (user_id, hash, updated_at) VALUES (?, ?, ?)
+ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, updated_at = excluded.updated_at`,
+    params: [userId, hash, now],
+  }
+}
+
+/** A secret that proves the address of an account; a newer one voids it. */
+export function verification({ now }: AuthContext, userId: string, email: string): Minted {
+  return mint(now(), { purpose: "verify-email", userId, subject: userId, payload: { email } })
+}
+
+export function mailVerification(context: AuthContext, email: string, token: string): void {
+  context.mail("verify-email", {
+    email,
+    link: `${context.baseUrl}/v1/auth/pages/verify?token=${token}`,
+    minutes: LIFETIME_MS["verify-email"] / 60_000,
+  })
+}
+
+export async function signUpAnonymously(context: AuthContext): Promise<SignedIn> {
+  await context.guessing.count("signUp")
+  const { id, query } = insertUser({ email: null, isAnonymous: true }, context.now())
+  return signIn(
+    context,
+    { userId: id, amr: ["anonymous"], aal: 1 },
+    { event: "sign_up", mergeFrom: id, before: [query] },
+  )
+}
+
+export function addressTaken(cause?: unknown): SelvedgeError {
+  return new SelvedgeError("conflict", "This address has an account already.", {
+    errors: [{ pointer: "/email", code: "conflict", message: "has an account already" }],
+    cause,
+  })
+}

@@ -1,0 +1,79 @@
+/** What sign-in is made of in one isolate, and how a request sees it. */
+
+import type { Context } from "hono"
+import type { AuthContext, Client, Guessing } from "../../auth/context.ts"
+import type { Passwords } from "../../auth/passwords.ts"
+import type { Secrets } from "../../auth/secrets.ts"
+import type { AuthSettings } from "../../auth/settings.ts"
+import type { Tokens } from "../../auth/tokens.ts"
+import { Database } from "../../db/database.ts"
+import type { Attempts } from "../../limits/attempts.ts"
+import type { MailTransport } from "../../mail/mail.ts"
+import type { AppEnv } from "../context.ts"
+
+export interface AuthService {
+  readonly d1: D1Database
+  readonly settings: AuthSettings
+  readonly secrets: Secrets
+  readonly tokens: Tokens
+  readonly passwords: Passwords
+  readonly attempts: Attempts
+  readonly transport: MailTransport
+  /** Whether mails are caught rather than sent: local work only. */
+  readonly catching: boolean
+  /** Origins of sites that people may be sent back to. */
+  readonly origins: readonly string[]
+  readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
+}
+
+export function authContext(c: Context<AppEnv>, service: AuthService): AuthContext {
+  const { settings, secrets, tokens, passwords } = service
+  const { caller, db, records, requestId } = c.get("state")
+  const client = readClient(c.req.raw)
+  const baseUrl = settings.url ?? new URL(c.req.url).origin
+  const later = (work: Promise<unknown>): void => {
+    c.executionCtx.waitUntil(
+      work.catch((error: unknown) => {
+        service.log({ level: "error", event: "failure", requestId, causes: [String(error)] })
+      }),
+    )
+  }
+  return {
+    settings,
+    secrets,
+    tokens,
+    passwords,
+    db,
+    caller,
+    client,
+    baseUrl,
+    now: records.now,
+    get orm() {
+      return c.get("ctx").db
+    },
+    later,
+    writeLater: (queries) => later(new Database(service.d1, { current: undefined }).write(queries)),
+    guessing: guessing(service.attempts, client, later),
+    mail(purpose, facts) {
+      const mail = settings.templates[purpose]({ projectName: settings.name, ...facts })
+      later(service.transport.send({ to: facts.email, purpose, ...mail }))
+    },
+  }
+}
+
+function readClient(request: Request): Client {
+  const { city, country } = (request.cf ?? {}) as { city?: string; country?: string }
+  return {
+    ip: request.headers.get("CF-Connecting-IP") ?? undefined,
+    userAgent: request.headers.get("User-Agent") ?? undefined,
+    place: [city, country].filter(Boolean).join(", ") || undefined,
+  }
+}
+
+function guessing(attempts: Attempts, { ip }: Client, later: AuthContext["later"]): Guessing {
+  return {
+    guess: (flow, account, run) => attempts.guess({ flow, account, address: ip, later }, run),
+    count: (flow, account) => attempts.count({ flow, account, address: ip }),
+    clear: (flow, account) => later(attempts.clear(flow, account)),
+  }
+}
