@@ -1,17 +1,15 @@
 /** The README's tour against a real server: what stands there is what a reader gets. */
 
-import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { once } from "node:events"
+import { execFile } from "node:child_process"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { PROJECT_ROOT } from "../../scripts/local-env.ts"
+import { type DevServer, startDev } from "./dev-fixture.ts"
 
-const ROOT = join(import.meta.dirname, "../..")
-const README = await readFile(join(ROOT, "README.md"), "utf8")
-const READY = "Stop            Ctrl-C"
+const README = await readFile(join(PROJECT_ROOT, "README.md"), "utf8")
 /** Stands between the outputs of two blocks. */
 const MARK = "----- next block -----"
 
@@ -29,27 +27,22 @@ interface Step {
 const steps = stepsOf(blocksOf(section("A tour in five minutes")))
 
 let state: string
-let server: ChildProcess
+let server: DevServer
 let outputs: string[]
 
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "selvedge-readme-"))
-  const port = await freePort()
-  server = await start(port)
+  server = await startDev("--persist-to", state)
   const script = steps.map(({ commands }) => `${commands}\necho\necho '${MARK}'`).join("\n")
   const here = script
-    .replaceAll("localhost:8787", `localhost:${port}`)
+    .replaceAll("localhost:8787", `localhost:${server.port}`)
     .replaceAll("npm run -s token --", `npm run -s token -- --persist-to ${state}`)
-  const { stdout } = await promisify(execFile)("bash", ["-c", here], { cwd: ROOT })
+  const { stdout } = await promisify(execFile)("bash", ["-c", here], { cwd: PROJECT_ROOT })
   outputs = stdout.replaceAll("\r\n", "\n").split(MARK)
 })
 
 afterAll(async () => {
-  if (server && server.exitCode === null) {
-    const exited = once(server, "exit")
-    server.kill("SIGTERM")
-    await exited
-  }
+  await server?.stop()
   await rm(state, { recursive: true })
 })
 
@@ -69,7 +62,7 @@ describe("the tour answers as the README says", () => {
 
 test("the code that the README shows is the shop's", async () => {
   const app = await Promise.all(
-    ["schema.ts", "collections.ts"].map((name) => readFile(join(ROOT, "app", name), "utf8")),
+    ["schema.ts", "collections.ts"].map((name) => readFile(join(PROJECT_ROOT, "app", name), "utf8")),
   )
   const lines = new Set(app.flatMap((text) => text.split("\n")))
   const shown = blocksOf(section("Declare your own")).flatMap(({ text }) => text.split("\n"))
@@ -78,7 +71,7 @@ test("the code that the README shows is the shop's", async () => {
 })
 
 test("the commands of the README are those of package.json", async () => {
-  const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { scripts: object }
+  const { scripts } = JSON.parse(await readFile(join(PROJECT_ROOT, "package.json"), "utf8")) as { scripts: object }
   const firstCells = section("Commands").matchAll(/^\| (.*?) \|/gm)
   const named = [...firstCells].flatMap(([, cell]) => [...cell!.matchAll(/`(?:npm (?:run )?(?:-s )?)?([a-z:]+)/g)])
   expect(named.map((match) => match[1]).sort()).toEqual(Object.keys(scripts).sort())
@@ -122,31 +115,4 @@ function pattern(text: string): unknown {
   if (!text.includes("…")) return text
   const parts = text.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
   return expect.stringMatching(`^${parts.join("[^]+")}$`)
-}
-
-async function start(port: number): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ["scripts/dev.ts", "--port", String(port), "--persist-to", state], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-  })
-  let output = ""
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text
-    })
-  }
-  const exited = once(child, "exit")
-  while (!output.includes(READY)) {
-    const ended = await Promise.race([exited, new Promise((done) => setTimeout(done, 50))])
-    if (ended) throw new Error(output)
-  }
-  return child
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer()
-  await once(listener.listen(0, "127.0.0.1"), "listening")
-  const { port } = listener.address() as { port: number }
-  listener.close()
-  return port
 }

@@ -1,0 +1,71 @@
+/** `scripts/dev.ts` as a process of its own, on a port that is free. */
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createServer } from "node:net"
+import { PROJECT_ROOT } from "../../scripts/local-env.ts"
+
+/** What it prints last, once it serves. */
+const READY = "Stop            Ctrl-C"
+
+export interface DevServer {
+  readonly port: number
+  /** What it has printed so far. */
+  output(): string
+  /** Asks it to end. @returns Its exit code. */
+  stop(): Promise<number | null>
+}
+
+/** @throws Error with its output, when it ends instead of serving. */
+export async function startDev(...flags: string[]): Promise<DevServer> {
+  const port = await freePort()
+  const child = spawnDev(["--port", String(port), ...flags])
+  const output = collect(child)
+  const exited = once(child, "exit") as Promise<[number | null]>
+  while (!output().includes(READY)) {
+    const ended = await Promise.race([exited, new Promise((done) => setTimeout(done, 50))])
+    if (ended) throw new Error(output())
+  }
+  return {
+    port,
+    output,
+    async stop() {
+      child.kill("SIGTERM")
+      const [code] = await exited
+      return code
+    },
+  }
+}
+
+/** Runs it with flags under which it ends by itself. */
+export async function runDev(...flags: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawnDev(flags)
+  const output = collect(child)
+  const [code] = (await once(child, "close")) as [number | null]
+  return { code, output: output() }
+}
+
+async function freePort(): Promise<number> {
+  const listener = createServer()
+  await once(listener.listen(0, "127.0.0.1"), "listening")
+  const { port } = listener.address() as { port: number }
+  listener.close()
+  return port
+}
+
+function spawnDev(flags: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ["scripts/dev.ts", ...flags], {
+    cwd: PROJECT_ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+}
+
+function collect(child: ChildProcess): () => string {
+  let output = ""
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      output += text
+    })
+  }
+  return () => output
+}
