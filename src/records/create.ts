@@ -35,7 +35,7 @@ export function createOperation(context: RecordsContext, collection: Collection,
       ...(isAlways(rule) ? [] : [newRowGuard(target, rule, id, index)]),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 201))] : []),
     ],
-    result: (rows) => target.decode(JSON.parse(rows.flat().find((row) => "answer" in row)!.answer as string), 201),
+    result: (rows) => target.result(rows),
     replay: (entry) => target.decodeEntry(entry),
   }
 }

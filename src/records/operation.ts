@@ -111,9 +111,12 @@ export class WriteTarget {
     })
   }
 
-  decode(answer: readonly unknown[], status: 200 | 201): WriteResult {
-    const [id, version, values] = answer as [string, number, unknown[] | null]
-    return { status, id, version, record: values ? decodeRecord(this.projection, values) : { id, version } }
+  /** What the statement that wrote the record returned; only an INSERT marks its row as created. */
+  result(rows: readonly ResultRow[][]): WriteResult {
+    const { answer, created } = rows.flat().find((row) => "answer" in row)!
+    const [id, version, values] = JSON.parse(answer as string) as [string, number, unknown[] | null]
+    const record = values ? decodeRecord(this.projection, values) : { id, version }
+    return { status: created === 1 ? 201 : 200, id, version, record }
   }
 
   /** @param entry `[status, answer, keys]`: the keys say which columns the stored record held. */

@@ -87,11 +87,7 @@ export function replaceOperation(
       ...(creatable && !isAlways(createRule) ? [createdRowGuard(target, createRule, id, index)] : []),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 201))] : []),
     ],
-    result: (rows) => {
-      const found = rows.flat().find((candidate) => "answer" in candidate)!
-      const answer = JSON.parse(found.answer as string) as unknown[]
-      return target.decode(answer, found.created === 1 ? 201 : 200)
-    },
+    result: (rows) => target.result(rows),
     replay: (entry) => target.decodeEntry(entry),
   }
 }

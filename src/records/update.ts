@@ -38,7 +38,7 @@ export function updateOperation(
       afterUpdateGuard(target, rule, id, precondition, index),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 200))] : []),
     ],
-    result: (rows) => target.decode(JSON.parse(rows.flat().find((row) => "answer" in row)!.answer as string), 200),
+    result: (rows) => target.result(rows),
     replay: (entry) => target.decodeEntry(entry),
   }
 }
