@@ -35,9 +35,10 @@ export class Limiter extends DurableObject {
    */
   begin(flows: FlowLimit[], now: number, options: { wait: boolean } = { wait: true }): Promise<Begun> {
     return new Promise((resolve) => {
-      const waiter: Waiter = { flows, now, since: Date.now(), resolve }
+      const since = Date.now()
+      const waiter: Waiter = { flows, now, since, resolve }
       this.#waiting.push(waiter)
-      this.#admit()
+      this.#admit(since)
       if (!this.#waiting.includes(waiter)) return
       if (options.wait) waiter.timer = setTimeout(() => this.#giveUp(waiter), LONGEST_WAIT_MS)
       else this.#answer(waiter, { busy: true })
@@ -87,18 +88,17 @@ export class Limiter extends DurableObject {
   }
 
   /** Whoever waits for a flow holds up those who come later for the same flow. */
-  #admit(): void {
+  #admit(time = Date.now()): void {
     const held = new Set<string>()
     for (const waiter of [...this.#waiting]) {
       if (waiter.flows.some(({ flow }) => held.has(flow))) continue
-      const begun = this.#tryBegin(waiter)
+      const begun = this.#tryBegin(waiter, waiter.now + time - waiter.since)
       if (begun) this.#answer(waiter, begun)
       else for (const { flow } of waiter.flows) held.add(flow)
     }
   }
 
-  #tryBegin({ flows, now: came, since }: Waiter): Begun | undefined {
-    const now = came + Date.now() - since
+  #tryBegin({ flows }: Waiter, now: number): Begun | undefined {
     const tally = this.#tally()
     tally.forgetOld(now)
     const verdicts = flows.map((flow) => tally.judge(flow, now))
