@@ -126,6 +126,10 @@ test.each([
   expect(mailOf("verify-email", { minutes }).text).toContain(`The link works once, ${words}`)
 })
 
+test("what is escaped ends neither an element nor an attribute", () => {
+  expect(escapeHtml(`<a href="x" id='y'>&amp;`)).toBe("&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;amp;")
+})
+
 test("a mail without a secret says nothing about how long it works", () => {
   expect(mailOf("password-changed").text).not.toContain("works once")
 })
