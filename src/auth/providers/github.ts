@@ -4,7 +4,13 @@ import * as oauth from "oauth4webapi"
 import { createIdentity } from "./identity.ts"
 import { buildAuthorizationUrl, describeRefusal, requestOptions, withProvider } from "./oauth.ts"
 import type { GitHubPreset } from "./presets.ts"
-import { type Identity, type Provider, type ProviderCredentials, ProviderError } from "./provider.ts"
+import {
+  type ExpectedCallback,
+  type Identity,
+  type Provider,
+  type ProviderCredentials,
+  ProviderError,
+} from "./provider.ts"
 import type { SafeFetch } from "./safe-fetch.ts"
 
 /** The least that names the person and their addresses. */
@@ -30,7 +36,7 @@ export function createGitHubProvider(
     token_endpoint: `${webUrl}/login/oauth/access_token`,
   }
 
-  async function redeem(callback: URL, expected: Parameters<Provider["redeem"]>[1]): Promise<Identity> {
+  async function redeem(callback: URL, expected: ExpectedCallback): Promise<Identity> {
     const response = await oauth.authorizationCodeGrantRequest(
       server,
       client,

@@ -4,25 +4,17 @@ import * as oauth from "oauth4webapi"
 import { createIdentity } from "./identity.ts"
 import { buildAuthorizationUrl, requestOptions, withProvider } from "./oauth.ts"
 import type { OpenIdPreset } from "./presets.ts"
-import { type Identity, type Provider, type ProviderCredentials, ProviderError } from "./provider.ts"
+import {
+  type ExpectedCallback,
+  type Identity,
+  type Provider,
+  type ProviderCredentials,
+  ProviderError,
+} from "./provider.ts"
 import type { SafeFetch } from "./safe-fetch.ts"
 
 /** How long an isolate trusts the metadata it read. The library keeps keys for 5 minutes, and for a key that it misses 1. */
 const METADATA_MAX_AGE_MS = 60 * 60_000
-/** Signatures that only the provider can make; `none` and those by the client secret are not among them. */
-const ASYMMETRIC: ReadonlySet<string> = new Set([
-  "RS256",
-  "RS384",
-  "RS512",
-  "PS256",
-  "PS384",
-  "PS512",
-  "ES256",
-  "ES384",
-  "ES512",
-  "EdDSA",
-  "Ed25519",
-])
 
 interface HeldMetadata {
   readonly metadata: oauth.AuthorizationServer
@@ -48,12 +40,13 @@ export function createOpenIdProvider(
     if (held && Date.now() - held.since < METADATA_MAX_AGE_MS) return held.metadata
     const url = new URL(issuer)
     const response = await oauth.discoveryRequest(url, requestOptions(fetch))
-    const metadata = checkMetadata(issuer, await oauth.processDiscoveryResponse(url, response))
+    const metadata = await oauth.processDiscoveryResponse(url, response)
+    checkIssuer(issuer, metadata)
     held = { metadata, since: Date.now() }
     return metadata
   }
 
-  async function redeem(callback: URL, expected: Parameters<Provider["redeem"]>[1]): Promise<Identity> {
+  async function redeem(callback: URL, expected: ExpectedCallback): Promise<Identity> {
     const metadata = await readMetadata()
     const response = await oauth.authorizationCodeGrantRequest(
       metadata,
@@ -66,8 +59,8 @@ export function createOpenIdProvider(
     )
     const tokens = await oauth.processAuthorizationCodeResponse(metadata, client, response, {
       expectedNonce: expected.nonce,
-      requireIdToken: true,
     })
+    // Takes signatures that only the provider can make: neither `none` nor one by the client secret
     await oauth.validateApplicationLevelSignature(metadata, response, requestOptions(fetch))
     const claims = oauth.getValidatedIdTokenClaims(tokens)!
     checkAuthorizedParty(claims, clientId)
@@ -103,12 +96,10 @@ export function createOpenIdProvider(
 }
 
 /** The library takes two spellings of one URL for the same issuer; Discovery §4.3 asks for the same text. */
-function checkMetadata(issuer: string, metadata: oauth.AuthorizationServer): oauth.AuthorizationServer {
+function checkIssuer(issuer: string, metadata: oauth.AuthorizationServer): void {
   if (metadata.issuer !== issuer) {
     throw new ProviderError("provider_answer_invalid", `the metadata of ${issuer} names another issuer`)
   }
-  const algorithms = metadata.id_token_signing_alg_values_supported ?? ["RS256"]
-  return { ...metadata, id_token_signing_alg_values_supported: algorithms.filter((name) => ASYMMETRIC.has(name)) }
 }
 
 /** The browser goes there: by https, or to the issuer's own origin, which the way out has let through. */

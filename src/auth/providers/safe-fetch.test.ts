@@ -38,6 +38,7 @@ const REFUSED = [
   "https://a.test/",
   "https://router.lan/",
   "https://nas.home.arpa/",
+  "https://home.arpa/",
   "https://a.localdomain/",
   "https://a.invalid/",
   "https://a.onion/",

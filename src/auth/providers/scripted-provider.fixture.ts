@@ -17,6 +17,16 @@ export const EXPECTED: ExpectedCallback = {
   codeVerifier: "a-code-verifier-of-ours-with-43-or-more-chars",
 }
 
+/** What nobody may find in a log. */
+export const SECRETS = [
+  CREDENTIALS.clientSecret,
+  CODE,
+  ACCESS_TOKEN,
+  EXPECTED.codeVerifier,
+  EXPECTED.nonce,
+  EXPECTED.state,
+]
+
 export interface ScriptedProvider {
   readonly key: SigningKey
   /** What was asked, oldest first. */
@@ -112,4 +122,11 @@ export async function refusalOf(attempt: Promise<Identity | URL | Response>): Pr
   const outcome = await attempt.catch((error: unknown) => error)
   expect(outcome).toBeInstanceOf(ProviderError)
   return outcome as ProviderError
+}
+
+/** Every property of the error and of its causes, the hidden ones too. */
+export function describeWhole(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(error) ?? String(error)
+  const properties = Object.getOwnPropertyNames(error).map((name) => String(Reflect.get(error, name)))
+  return [...properties, describeWhole(error.cause)].join("\n")
 }
