@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers"
-import { beforeEach, expect, test } from "vitest"
+import { beforeEach, expect, test, vi } from "vitest"
+import { sha256 } from "../auth/secrets.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import { createAttempts, type Guess } from "./attempts.ts"
 import { GUESSING } from "./guessing.ts"
@@ -69,6 +70,19 @@ test("9: a refusal says when the next guess may be made", async () => {
 test("9: a guess that an account refuses doesn't use up what its address may do", async () => {
   await fail(10)
   await parallel(60, () => guess(false))
+  expect(await guess(true, { account: `other-${account}` })).toBe("right")
+})
+
+test("9: guesses that waited for an account and were refused give back what they held of their address", async () => {
+  const gate = Promise.withResolvers<void>()
+  const slow = () => gate.promise.then(wrong)
+  const started = parallel(10, (index) => attempts.guess(subject({ address: `198.51.100.${index}` }), slow))
+  await vi.waitUntil(async () => "busy" in (await beginAtAccount()))
+  const waiting = parallel(60, () => guess(true))
+  await scheduler.wait(200)
+  gate.resolve()
+  await started
+  expect((await waiting).every(isRefused)).toBe(true)
   expect(await guess(true, { account: `other-${account}` })).toBe("right")
 })
 
@@ -157,6 +171,14 @@ test("9: nobody may guess while a limiter can't be reached, and the other one is
 
 function subject(changes: Partial<Guess> = {}): Guess {
   return { flow: "signIn", account, address, later: (promise) => work.push(promise), ...changes }
+}
+
+/** What the account's limiter says to one who doesn't wait; gives back at once what it gets. */
+async function beginAtAccount() {
+  const limiter = env.LIMITER.getByName(`account:${await sha256(account)}`)
+  const begun = await limiter.begin([{ flow: "signIn", ...GUESSING.signIn.account }], now, { wait: false })
+  if ("ticket" in begun) await limiter.settle(begun.ticket, "released")
+  return begun
 }
 
 /** Settled before it returns, so that what follows doesn't wait. */
