@@ -6,7 +6,7 @@ import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
-import { CHALLENGE, refuseToken } from "./refusals.ts"
+import { CHALLENGE, refuseEnded } from "./refusals.ts"
 import { STANDS } from "./users.ts"
 
 /** How long a sign-in is good for changing what one signs in with (ASVS 7.5.1). */
@@ -40,11 +40,16 @@ export function freshSession(asker: Asker): Query {
   )
 }
 
+/** Columns of `_sessions s` and `_users u`; no row unless the caller's session stands. */
+export function standingQuery(asker: Asker, columns: string): Query {
+  return { sql: `SELECT ${columns} ${FROM_STANDING}`, params: standing(asker) }
+}
+
 /** @returns The refusal, when the batch was aborted by one of the guards; else the error itself. */
 export function explainSession(error: unknown): unknown {
   const failure = readFailure(error)
   if (failure.kind !== "guard") return error
-  if (failure.code === "ended_session") return refuseToken("The session has ended", error)
+  if (failure.code === "ended_session") return refuseEnded(error)
   if (failure.code !== "stale_session") return error
   return new SelvedgeError("reauthentication_required", "Sign in again, with all your factors, then repeat this.", {
     cause: error,

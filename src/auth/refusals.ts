@@ -14,6 +14,10 @@ export function refuseExpired(cause: unknown): SelvedgeError {
   return new SelvedgeError("token_expired", message, { headers: challenge(message), cause })
 }
 
+export function refuseEnded(cause?: unknown): SelvedgeError {
+  return refuseToken("The session has ended", cause)
+}
+
 export function refuseScheme(): SelvedgeError {
   return new SelvedgeError("unauthenticated", "Authorization takes one Bearer token", {
     headers: { "WWW-Authenticate": CHALLENGE },

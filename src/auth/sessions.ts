@@ -130,7 +130,8 @@ function refreshQueries(
     {
       sql: `UPDATE _sessions SET generation = generation + 1, refresh_hash = ?1, rotated_at = ?2, rotated_key = ?3,
   last_used_at = ?2, idle_at = min(?2 + ?4, expires_at), ip = ?5, place = ?6
-WHERE id = ?7 AND generation = ?8 AND refresh_hash = ?9 AND revoked_at IS NULL AND expires_at > ?2 AND idle_at > ?2`,
+WHERE id = ?7 AND generation = ?8 AND refresh_hash = ?9 AND revoked_at IS NULL AND expires_at > ?2 AND idle_at > ?2
+  AND EXISTS (SELECT 1 FROM _users u WHERE u.id = user_id AND ${STANDS.replace("?", "?2")})`,
       params: [next, now, key, settings.idleMs, client.ip ?? null, client.place ?? null, id, generation, hash],
     },
     {

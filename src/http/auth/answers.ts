@@ -1,6 +1,6 @@
 /** How a signed-in client is answered: tokens in the body, or the refresh token in a cookie of the same site. */
 
-import type { Context } from "hono"
+import type { Context, MiddlewareHandler } from "hono"
 import { getCookie, setCookie } from "hono/cookie"
 import * as z from "zod"
 import type { AuthContext } from "../../auth/context.ts"
@@ -38,11 +38,21 @@ export const signedInSchema = z.union([
 /** `?cookie=true` puts the refresh token into a cookie instead of the body. */
 export const cookieQuery = z.strictObject({ cookie: z.enum(["true", "false"]).optional() })
 
-/** A session of a new account is 201; a ticket for the second factor is always 200. */
-export function answerSignedIn(c: Context<AppEnv>, context: AuthContext, signedIn: SignedIn, status: 200 | 201 = 200) {
+/**
+ * A session of a new account is 201; a ticket for the second factor is always 200.
+ *
+ * @param fromCookie The refresh token came in the cookie, and leaves in it: no script of the site may get to see it.
+ */
+export function answerSignedIn(
+  c: Context<AppEnv>,
+  context: AuthContext,
+  signedIn: SignedIn,
+  status: 200 | 201 = 200,
+  fromCookie = false,
+) {
   if (!isSession(signedIn)) return c.json({ mfa: { ticket: signedIn.ticket, methods: signedIn.methods } })
   const { user, accessToken, expiresIn, refreshToken } = signedIn
-  const inCookie = c.req.query("cookie") === "true"
+  const inCookie = fromCookie || wantsCookie(c)
   if (inCookie) writeCookie(c, refreshToken, Math.floor(context.settings.absoluteMs / 1000))
   const body = { user, accessToken, tokenType: "Bearer", expiresIn, ...(!inCookie && { refreshToken }) }
   return c.json(body, status)
@@ -56,11 +66,29 @@ export function answerSignedIn(c: Context<AppEnv>, context: AuthContext, signedI
 export function readCookie(c: Context<AppEnv>, origins: readonly string[]): string | undefined {
   const token = getCookie(c, COOKIE)
   if (token === undefined) return undefined
-  const origin = c.req.header("Origin")
-  if (origin === undefined || !(origins.includes(origin) || origin === new URL(c.req.url).origin)) {
-    throw new SelvedgeError("forbidden", "A request with the cookie needs the Origin of a listed site.")
-  }
+  requireListedOrigin(c, origins)
   return token
+}
+
+/**
+ * Stands before all routes that can write the cookie: another site can't make a browser take one, which would sign its
+ * user out, or in to the account of somebody else.
+ */
+export function protectCookie(origins: readonly string[]): MiddlewareHandler<AppEnv> {
+  return (c, next) => {
+    if (wantsCookie(c)) requireListedOrigin(c, origins)
+    return next()
+  }
+}
+
+function requireListedOrigin(c: Context<AppEnv>, origins: readonly string[]): void {
+  const origin = c.req.header("Origin")
+  if (origin !== undefined && (origins.includes(origin) || origin === new URL(c.req.url).origin)) return
+  throw new SelvedgeError("forbidden", "A request with the cookie needs the Origin of a listed site.")
+}
+
+function wantsCookie(c: Context<AppEnv>): boolean {
+  return c.req.query("cookie") === "true"
 }
 
 export function clearCookie(c: Context<AppEnv>): void {

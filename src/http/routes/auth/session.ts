@@ -45,9 +45,11 @@ const anonymousEndpoint = endpoint({
 export function sessionRoutes(app: Hono<AppEnv>, service: AuthService): void {
   app.post("/v1/auth/refresh", refreshEndpoint, async (c) => {
     const context = authContext(c, service)
-    const given = c.req.valid("json")?.refreshToken ?? readCookie(c, service.origins)
+    const inBody = c.req.valid("json")?.refreshToken
+    const given = inBody ?? readCookie(c, service.origins)
     if (!given) throw new SelvedgeError("unauthenticated", "Send a refresh token.")
-    return answerSignedIn(c, context, await refreshSession(context, given, c.req.header("Idempotency-Key")))
+    const session = await refreshSession(context, given, c.req.header("Idempotency-Key"))
+    return answerSignedIn(c, context, session, 200, inBody === undefined)
   })
   app.post("/v1/auth/sign-out", signOutEndpoint, async (c) => {
     const context = authContext(c, service)
