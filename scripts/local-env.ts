@@ -54,7 +54,7 @@ export async function openLocal(options: { persistTo?: string | undefined } = {}
   process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false"
   const { getPlatformProxy } = await import("wrangler")
   const proxy = await getPlatformProxy<{ [BINDING]: D1Database }>({
-    configPath: join(PROJECT_ROOT, "wrangler.toml"),
+    configPath: join(PROJECT_ROOT, "scripts/database.toml"),
     persist: { path: join(state, "v3") },
     remoteBindings: false,
   })

@@ -8,6 +8,6 @@ import { createDocument } from "../src/http/openapi/document.ts"
 import { authRoutes } from "../src/http/routes/auth/routes.ts"
 
 const app = new Hono<AppEnv>()
-if (backend.auth) authRoutes(app, { settings: backend.auth } as AuthService)
+if (backend.auth) authRoutes(app, { settings: backend.auth } as AuthService, backend.collections)
 backend.routes?.(app)
 console.log(JSON.stringify(createDocument({ ...backend, routes: app.routes }), null, 2))

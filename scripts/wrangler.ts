@@ -31,8 +31,11 @@ export function startWrangler(args: readonly string[], options: SpawnOptions): C
 }
 
 /** Runs it to its end without a terminal, so that it asks nothing. */
-export async function runWrangler(args: readonly string[]): Promise<Run> {
-  const child = startWrangler(args, { stdio: ["ignore", "pipe", "pipe"] })
+export async function runWrangler(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  const child = startWrangler(args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...QUIET, ...env },
+  })
   const run: Run = { code: 1, stdout: "", output: "" }
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     run.stdout += text

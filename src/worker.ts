@@ -2,6 +2,7 @@
 
 import type { Hono } from "hono"
 import argon2 from "./auth/argon2.wasm"
+import { createKeys } from "./auth/keys.ts"
 import { createPasswords } from "./auth/passwords.ts"
 import { createSecrets } from "./auth/secrets.ts"
 import { createTokens, type Tokens } from "./auth/tokens.ts"
@@ -64,6 +65,7 @@ function openApp(backend: Backend, env: Env): Hono<AppEnv> {
     routes: backend.routes,
     auth: openAuth(backend, env, { tokens, now, log }),
     tokens,
+    keys: createKeys({ db: env.DB, now }),
     now,
     epochs: { current: undefined },
     log,

@@ -7,9 +7,10 @@ import type { Action } from "./collection.ts"
 import { ALWAYS, FilterError, type FilterNode, type FilterScope, NEVER, parseFilter } from "./filter.ts"
 import type { Collection, ResolvedRelation } from "./model.ts"
 
-/** The rows on which a caller may do something: all, none, or those of a filter. A missing rule means none. */
+/** The rows on which a caller may do something: all, none, or those of a filter. A missing rule means none, and so does a missing scope. */
 export function accessFilter(collection: Collection, action: Action, caller: Caller): FilterNode {
   if (caller.kind === "service") return ALWAYS
+  if (caller.scopes && !caller.scopes.has(`${collection.name}:${action}`)) return NEVER
   const rule = collection.access[action]
   if (!rule) return NEVER
   const answer = rule(caller)

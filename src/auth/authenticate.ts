@@ -1,6 +1,7 @@
 /** From the `Authorization` header to the caller. */
 
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
+import { isKey, type Keys } from "./keys.ts"
 import { refuseScheme } from "./refusals.ts"
 import type { Tokens } from "./tokens.ts"
 
@@ -10,12 +11,16 @@ const BEARER = /^Bearer +([\w.~+/-]+=*)$/i
 /**
  * Whoever sends no header is anonymous; whoever sends a bad one is refused, never taken for anonymous.
  *
- * @returns At once, and without I/O, when this isolate has seen the token before.
+ * @returns At once, and without I/O, when this isolate has seen the token before, or the key within seconds.
  * @throws SelvedgeError `unauthenticated` or `token_expired`, with `WWW-Authenticate`.
  */
-export function authenticate(authorization: string | null, tokens: Pick<Tokens, "verify">): Caller | Promise<Caller> {
+export function authenticate(
+  authorization: string | null,
+  tokens: Pick<Tokens, "verify">,
+  keys: Pick<Keys, "verify">,
+): Caller | Promise<Caller> {
   if (authorization === null) return ANONYMOUS
   const token = BEARER.exec(authorization)?.[1]
   if (!token) throw refuseScheme()
-  return tokens.verify(token)
+  return (isKey(token) ? keys : tokens).verify(token)
 }

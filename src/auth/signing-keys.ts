@@ -7,6 +7,8 @@ import { createKeyCipher, type KeyCipher } from "./key-cipher.ts"
 export const ALGORITHM = "ES256"
 /** How long an isolate trusts what it read; a key retired in a hurry is refused everywhere after this. */
 const MAX_AGE_MS = 5 * 60_000
+/** A key that follows another is published this long before it signs; whoever caches the public keys then has it. */
+const PUBLISHED_AHEAD_MS = 5 * 60_000
 /** Tokens that name an unknown key make an isolate look at most once in this time. */
 const UNKNOWN_KID_PAUSE_MS = 30_000
 
@@ -52,7 +54,10 @@ export interface SigningKeys {
   current(): KeySet | undefined
   /** The key a token names, from memory or D1; undefined when it is unknown or retired. */
   find(kid: string): Promise<VerificationKey | undefined>
-  /** The newest key that may sign now. Creates one when there is none that this secret can read. */
+  /**
+   * The newest key that may sign now. Creates one when there is none that this secret can read; a key that is going to
+   * retire is followed by another one.
+   */
   signer(): Promise<Signer>
   /** The public parts of all keys that aren't retired, also of those that don't sign yet. */
   published(): Promise<JWK[]>
@@ -77,7 +82,10 @@ export function createSigningKeys({ db, secret, now }: SigningKeysOptions): Sign
   async function read(): Promise<KeySet> {
     const readAt = now()
     let rows = await selectRows(db)
-    if (!rows.some((row) => isLive(row, readAt))) rows = await createKey(db, cipher, readAt, [])
+    if (!rows.some((row) => row.retiredAt === null)) {
+      const isFirst = !rows.some((row) => isLive(row, readAt))
+      rows = await createKey(db, cipher, isFirst ? readAt : readAt + PUBLISHED_AHEAD_MS, [])
+    }
     return hold(rows, readAt)
   }
 
@@ -129,7 +137,7 @@ const SELECT = `SELECT ${COLUMNS} FROM _signing_keys WHERE alg = '${ALGORITHM}' 
 /** Of isolates that find no key at the same moment one inserts; all of them read that one back. */
 const INSERT = `INSERT INTO _signing_keys (kid, alg, public_jwk, private_jwk, signs_from)
 SELECT ?1, '${ALGORITHM}', ?2, ?3, ?4 WHERE NOT EXISTS (
-  SELECT 1 FROM _signing_keys WHERE (retired_at IS NULL OR retired_at > ?4) AND alg = '${ALGORITHM}'
+  SELECT 1 FROM _signing_keys WHERE retired_at IS NULL AND alg = '${ALGORITHM}'
     AND kid NOT IN (SELECT value FROM json_each(?5)))`
 
 async function selectRows(db: D1Database): Promise<SigningKeyRow[]> {
@@ -137,11 +145,14 @@ async function selectRows(db: D1Database): Promise<SigningKeyRow[]> {
   return results
 }
 
-/** @param unreadable Keys encrypted under another secret: they go on verifying, but can't sign. */
+/**
+ * @param signsFrom Milliseconds since 1970.
+ * @param unreadable Keys encrypted under another secret: they go on verifying, but can't sign.
+ */
 async function createKey(
   db: D1Database,
   cipher: KeyCipher,
-  at: number,
+  signsFrom: number,
   unreadable: string[],
 ): Promise<SigningKeyRow[]> {
   const pair = await generateKeyPair(ALGORITHM, { extractable: true })
@@ -150,7 +161,7 @@ async function createKey(
   const privateJwk = await cipher.encrypt(kid, JSON.stringify(await exportJWK(pair.privateKey)))
   const session = db.withSession("first-primary")
   const [, read] = await session.batch<SigningKeyRow>([
-    session.prepare(INSERT).bind(kid, JSON.stringify(publicJwk), privateJwk, at, JSON.stringify(unreadable)),
+    session.prepare(INSERT).bind(kid, JSON.stringify(publicJwk), privateJwk, signsFrom, JSON.stringify(unreadable)),
     session.prepare(SELECT),
   ])
   return read!.results

@@ -35,13 +35,13 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.use(frame(options))
   app.use(crossOrigin(options.origins))
-  app.use(identify(options.tokens))
+  app.use(identify(options))
   app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
-  if (options.auth) authRoutes(app, options.auth)
+  if (options.auth) authRoutes(app, options.auth, options.collections)
   mailRoutes(app, { catching: options.auth?.catching ?? false })
   app.use(refuseKeys(options.collections))
   options.routes?.(app)
@@ -57,7 +57,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
 
 /** A request without `Origin` comes from no other site, and most come without. */
 function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
-  const handler = cors({
+  const options = {
     origin: [...origins],
     allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     allowHeaders: [
@@ -83,11 +83,13 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
       "X-Request-Id",
     ],
     maxAge: PREFLIGHT_MAX_AGE,
-    credentials: true,
-  })
+  }
+  const listed = cors({ ...options, credentials: true })
+  const others = cors(options)
   return (c, next) => {
-    if (!c.req.raw.headers.has("Origin") && c.req.method !== "OPTIONS") return next()
-    return handler(c, next).finally(() => {
+    const origin = c.req.header("Origin")
+    if (origin === undefined && c.req.method !== "OPTIONS") return next()
+    return (origin !== undefined && origins.includes(origin) ? listed : others)(c, next).finally(() => {
       c.get("state").complete = false
     })
   }

@@ -17,6 +17,7 @@ import { openDatabase } from "../../scripts/check-indexes/database.ts"
 import { report } from "../../scripts/check-indexes/report.ts"
 import { planMigration } from "../../scripts/migrate/plan.ts"
 import { EMPTY } from "../../scripts/migrate/table-schema.ts"
+import { createKeys } from "../../src/auth/keys.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
 import { createApp } from "../../src/http/app.ts"
 import { engineTables } from "../../src/schema/engine-tables.ts"
@@ -220,7 +221,17 @@ async function check(of: Backend) {
 async function serve(of: Backend, d1: D1Database): Promise<Server> {
   const now = () => Date.now()
   const tokens = createTokens({ db: d1, secret: SECRET, now })
-  const app = createApp({ ...of, auth: undefined, d1, tokens, now, epochs: { current: undefined }, log: () => {} })
+  const keys = createKeys({ db: d1, now })
+  const app = createApp({
+    ...of,
+    auth: undefined,
+    d1,
+    tokens,
+    keys,
+    now,
+    epochs: { current: undefined },
+    log: () => {},
+  })
   const execution = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} } as unknown as ExecutionContext
   const listening = createServer(async (incoming, outgoing) => {
     const body = await readText(incoming)

@@ -3,19 +3,22 @@
 import type { MiddlewareHandler } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
+import type { Keys } from "../../auth/keys.ts"
 import type { Tokens } from "../../auth/tokens.ts"
-import { ANONYMOUS, type Caller } from "../../core/caller.ts"
+import { ANONYMOUS } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
 import { Database, type Epochs } from "../../db/database.ts"
 import { sweepAnswers } from "../../records/idempotency.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
 import { RequestRouteContext } from "../route-context.ts"
+import { setCaller } from "../strict.ts"
 
 export interface FrameOptions {
   readonly d1: D1Database
   readonly collections: Collections
   readonly tokens: Tokens
+  readonly keys: Keys
   readonly now: Clock
   readonly epochs: Epochs
   /** Takes one structured line; errors have the level `error`. */
@@ -65,33 +68,28 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
 }
 
 /** Tells who asks; stands behind CORS, so that a browser may read the refusal of a bad token. */
-export function identify(tokens: Tokens): MiddlewareHandler<AppEnv> {
+export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">): MiddlewareHandler<AppEnv> {
   return (c, next) => {
     const state = c.get("state")
-    const caller = authenticate(c.req.raw.headers.get("Authorization"), tokens)
+    const caller = authenticate(c.req.raw.headers.get("Authorization"), tokens, keys)
     if (caller instanceof Promise) return caller.then((known) => setCaller(state, known)).then(next)
     setCaller(state, caller)
     return next()
   }
 }
 
-function openState({ d1, epochs, collections, now }: FrameOptions, request: Request): RequestState {
+function openState({ d1, epochs, collections, keys, now }: FrameOptions, request: Request): RequestState {
   const given = request.headers.get("X-Request-Id")
   const db = new Database(d1, epochs, request.headers.get("Selvedge-Bookmark") ?? undefined)
   return {
     requestId: given && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
     db,
+    keys,
     caller: ANONYMOUS,
     records: { collections, caller: ANONYMOUS, db, now },
     claim: undefined,
     complete: false,
   }
-}
-
-function setCaller(state: RequestState, caller: Caller): void {
-  if (caller === state.caller) return
-  state.caller = caller
-  state.records = { ...state.records, caller }
 }
 
 /** What went wrong inside, for the operator alone. */

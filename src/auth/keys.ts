@@ -1,0 +1,115 @@
+/** API keys, which act as their user within their scopes, and service keys, which act as the service. */
+
+import { type Caller, SERVICE } from "../core/caller.ts"
+import type { Clock } from "../core/clock.ts"
+import type { ResultRow } from "../db/query.ts"
+import { refuseToken } from "./refusals.ts"
+import { isEqual, randomSecret, sha256 } from "./secrets.ts"
+import { STANDS } from "./users.ts"
+
+export type KeyKind = "api" | "service"
+
+/** How long an isolate trusts what it read: a revoked key is refused everywhere after this. */
+const MAX_AGE_MS = 30_000
+/** Keys that an isolate remembers. */
+const MOST_REMEMBERED = 1_000
+/** A key's last use is noted at most this often. */
+const LAST_USE_STEP_MS = 60_000
+/** Characters of the checksum; a mistyped key costs no trip. */
+const CHECKSUM_LENGTH = 6
+/** Characters that a list of keys shows. */
+const PREFIX_LENGTH = 14
+
+const KEY = new RegExp(`^slv_(api|service)_([\\w-]{43})([\\w-]{${CHECKSUM_LENGTH}})$`)
+
+export interface NewKey {
+  /** Shown once. */
+  readonly key: string
+  readonly hash: string
+  readonly prefix: string
+}
+
+export function createKey(kind: KeyKind): NewKey {
+  const body = `slv_${kind}_${randomSecret()}`
+  const key = `${body}${checksumOf(body)}`
+  return { key, hash: hashOf(key), prefix: key.slice(0, PREFIX_LENGTH) }
+}
+
+/** Whether a Bearer token is meant to be a key. */
+export function isKey(token: string): boolean {
+  return token.startsWith("slv_")
+}
+
+/** Holds what one isolate remembers of keys. */
+export interface Keys {
+  /**
+   * At once for a key seen in the last 30 seconds; else with one trip to the primary.
+   *
+   * @throws SelvedgeError `unauthenticated`
+   */
+  verify(key: string): Caller | Promise<Caller>
+  /** As `verify`, but never from memory. */
+  verifyNow(key: string): Promise<Caller>
+}
+
+export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
+  const remembered = new Map<string, { readonly caller: Caller; readonly until: number }>()
+
+  function verify(key: string): Caller | Promise<Caller> {
+    const seen = remembered.get(key)
+    return seen && seen.until > now() ? seen.caller : verifyNow(key)
+  }
+
+  async function verifyNow(key: string): Promise<Caller> {
+    remembered.delete(key)
+    const [, kind] = KEY.exec(key) ?? []
+    const body = key.slice(0, -CHECKSUM_LENGTH)
+    const row = kind && isEqual(checksumOf(body), key.slice(-CHECKSUM_LENGTH)) ? await find(db, key, now()) : undefined
+    if (!row) throw refuseToken("The API key is not valid")
+    const caller = readCaller(row)
+    if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!)
+    const until = Math.min(now() + MAX_AGE_MS, (row.expiresAt as number | null) ?? Number.POSITIVE_INFINITY)
+    remembered.set(key, { caller, until })
+    return caller
+  }
+
+  return { verify, verifyNow }
+}
+
+async function find(db: D1Database, key: string, now: number): Promise<ResultRow | undefined> {
+  const hash = hashOf(key)
+  const session = db.withSession("first-primary")
+  const [, found] = await session.batch<ResultRow>([
+    session
+      .prepare(
+        "UPDATE _keys SET last_used_at = ?1 WHERE hash = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?3",
+      )
+      .bind(now, hash, now - LAST_USE_STEP_MS),
+    session
+      .prepare(`SELECT k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
+FROM _keys k LEFT JOIN _users u ON u.id = k.user_id
+WHERE k.hash = ? AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)
+  AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`)
+      .bind(hash, now, now),
+  ])
+  return found!.results[0]
+}
+
+/** Frozen, since requests share it. */
+function readCaller(row: ResultRow): Caller {
+  if (row.kind === "service") return SERVICE
+  return Object.freeze({
+    kind: "user",
+    id: row.userId as string,
+    roles: Object.freeze(JSON.parse(row.roles as string) as string[]),
+    scopes: new Set(JSON.parse(row.scopes as string) as string[]),
+  })
+}
+
+function checksumOf(body: string): string {
+  return sha256(`checksum:${body}`).slice(0, CHECKSUM_LENGTH)
+}
+
+function hashOf(key: string): string {
+  return sha256(`key:${key}`)
+}
