@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110, section 13) over versions and bodies. */
 
 import { SelvedgeError } from "../core/problem.ts"
-import { hashText } from "../query/cursor.ts"
+import { hashBytes } from "../query/hash.ts"
 import type { Precondition } from "../records/operation.ts"
 
 const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/
@@ -10,8 +10,8 @@ export function versionTag(version: number): string {
   return `"${version}"`
 }
 
-export function weakTag(body: string): string {
-  return `W/"${hashText(body)}"`
+export function weakTag(body: Uint8Array): string {
+  return `W/"${hashBytes(body)}"`
 }
 
 /** Whether `If-None-Match` names the tag; weak and strong count as equal. */

@@ -13,7 +13,7 @@ const FIXED_HEADERS = {
 /** An answer with all its headers given at once: each one that is set later crosses into the runtime by itself. */
 export function reply(
   state: RequestState,
-  body: string | null,
+  body: string | Uint8Array | null,
   status: number,
   headers: Record<string, string>,
 ): Response {

@@ -20,6 +20,14 @@ const ALL_PARAMETERS: readonly string[] = [...LIST_PARAMETERS, ...AGGREGATE_PARA
 const SIMPLE = /^([A-Za-z][A-Za-z0-9]*)(?:\[([A-Za-z]+)\])?$/
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
 
+/**
+ * The parameters of a URL; where it has none, it isn't parsed.
+ * @throws SelvedgeError `invalid_query` when a name stands twice.
+ */
+export function parametersOf(url: string): Map<string, string> {
+  return url.includes("?") ? uniqueParameters(new URL(url).searchParams) : new Map()
+}
+
 /** @throws SelvedgeError `invalid_query` when a name stands twice. */
 export function uniqueParameters(search: URLSearchParams): Map<string, string> {
   const parameters = new Map<string, string>()

@@ -78,26 +78,34 @@ export function placeholderFor(column: Column, placeholder: string): string {
 }
 
 const DAY_MS = 86_400_000
-const TWO_DIGITS = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, "0"))
-/** The day that was written last, for records of one list are often of one day. */
-let lastDay = Number.NaN
-let lastDate = ""
+const ZERO = "0".charCodeAt(0)
+/** The characters of the time that was written last. Their date stays, for records of one list are often of one day. */
+const written = Array.from("0000-00-00T00:00:00.000Z", (character) => character.charCodeAt(0))
+let writtenDay = Number.NaN
 
-/** What `toISOString` gives, at a quarter of its cost. */
+/** What `toISOString` gives, at a quarter of its cost; and `JSON.stringify` takes it faster than text put together. */
 function formatTimestamp(ms: number): string {
+  if (ms < FIRST_MS || ms > LAST_MS) return new Date(ms).toISOString()
   const day = Math.floor(ms / DAY_MS)
-  if (day !== lastDay) {
-    lastDate = new Date(day * DAY_MS).toISOString().slice(0, -"00:00:00.000Z".length)
-    lastDay = day
+  if (day !== writtenDay) {
+    const date = new Date(day * DAY_MS).toISOString()
+    for (let at = 0; at < "0000-00-00".length; at++) written[at] = date.charCodeAt(at)
+    writtenDay = day
   }
   const rest = Math.floor(ms - day * DAY_MS)
-  const second = Math.floor(rest / 1_000)
-  const [h, m, s] = [
-    TWO_DIGITS[Math.floor(second / 3_600)],
-    TWO_DIGITS[Math.floor(second / 60) % 60],
-    TWO_DIGITS[second % 60],
-  ]
-  return `${lastDate}${h}:${m}:${s}.${String(rest % 1_000).padStart(3, "0")}Z`
+  writeDigits(11, 2, Math.floor(rest / 3_600_000))
+  writeDigits(14, 2, Math.floor(rest / 60_000) % 60)
+  writeDigits(17, 2, Math.floor(rest / 1_000) % 60)
+  writeDigits(20, 3, rest % 1_000)
+  return String.fromCharCode(...written)
+}
+
+function writeDigits(start: number, width: number, number: number): void {
+  let left = number
+  for (let at = start + width - 1; at >= start; at--) {
+    written[at] = ZERO + (left % 10)
+    left = Math.floor(left / 10)
+  }
 }
 
 /** @returns Milliseconds since 1970, or NaN. */

@@ -12,6 +12,7 @@ import {
   LIST_PARAMETERS,
   noParameters,
   onlyParameters,
+  parametersOf,
   readFilter,
   readLimit,
   readNames,
@@ -37,6 +38,7 @@ import { requestFacts } from "../request-facts.ts"
 type C = Context<AppEnv>
 
 const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
+const encoder = new TextEncoder()
 
 /** Each collection has paths of its own: a path with `:collection` in it would keep Hono from its fastest router. */
 export function collectionRoutes(app: Hono<AppEnv>, collections: Collections): void {
@@ -89,9 +91,8 @@ async function list(c: C, collection: Collection): Promise<Response> {
     fields: readNames(parameters, "fields"),
     expand: readNames(parameters, "expand"),
   })
-  const body = JSON.stringify(page)
   const link = linkHeader(url, page)
-  return conditional(c, body, weakTag(body), link ? { Link: link } : {})
+  return unversioned(c, page, link ? { Link: link } : {})
 }
 
 async function aggregate(c: C, collection: Collection, parameters: Map<string, string>): Promise<Response> {
@@ -105,19 +106,17 @@ async function aggregate(c: C, collection: Collection, parameters: Map<string, s
     group: readNames(parameters, "group") ?? [],
     limit: readLimit(parameters, STANDARD_GROUPS, MOST_GROUPS),
   })
-  const body = JSON.stringify(result)
-  return conditional(c, body, weakTag(body), {})
+  return unversioned(c, result)
 }
 
 async function get(c: C, collection: Collection, id: string): Promise<Response> {
   requireAccess(collection, "read", c.get("state").caller)
-  const parameters = uniqueParameters(new URL(c.req.url).searchParams)
+  const parameters = parametersOf(c.req.url)
   onlyParameters(parameters, GET_PARAMETERS)
   const selection = { fields: readNames(parameters, "fields"), expand: readNames(parameters, "expand") }
   const { record, version } = await getRecord(c.get("state").records, collection, id, selection)
-  const body = JSON.stringify(record)
   const whole = !selection.fields && !selection.expand && version !== undefined
-  return conditional(c, body, whole ? versionTag(version) : weakTag(body), {})
+  return whole ? conditional(c, JSON.stringify(record), versionTag(version)) : unversioned(c, record)
 }
 
 async function create(c: C, collection: Collection): Promise<Response> {
@@ -181,7 +180,13 @@ export function writeHeaders(collection: Collection, { status, id, version }: Wr
   }
 }
 
-function conditional(c: C, body: string, tag: string, extra: Record<string, string>): Response {
+/** An answer that is known by its bytes. */
+function unversioned(c: C, answer: unknown, extra?: Record<string, string>): Response {
+  const body = encoder.encode(JSON.stringify(answer))
+  return conditional(c, body, weakTag(body), extra)
+}
+
+function conditional(c: C, body: string | Uint8Array, tag: string, extra?: Record<string, string>): Response {
   const headers = { ETag: tag, ...extra }
   if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return reply(c.get("state"), null, 304, headers)
   return reply(c.get("state"), body, 200, { "Content-Type": "application/json", ...headers })
