@@ -1,0 +1,111 @@
+/** A user's own passkeys: listed, named and removed. */
+
+import { SelvedgeError } from "../core/problem.ts"
+import { readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
+import type { Query, ResultRow } from "../db/query.ts"
+import type { AuthContext } from "./context.ts"
+import { eventQuery } from "./events.ts"
+import { explainSession, freshSession, requireSession, standingSession } from "./fresh.ts"
+import { endSessions } from "./sessions.ts"
+
+/** A passkey as its owner sees it. */
+export interface Passkey {
+  /** The credential's id, base64url. */
+  readonly id: string
+  readonly name: string
+  readonly createdAt: string
+  readonly lastUsedAt: string | null
+  /** Whether the key is kept in more places than one device. */
+  readonly backedUp: boolean
+  readonly transports: readonly string[]
+}
+
+/** The columns that {@link toPasskey} reads. */
+export const PASSKEY_COLUMNS =
+  'id, name, created_at AS "createdAt", last_used_at AS "lastUsedAt", backed_up AS "backedUp", transports'
+
+export function toPasskey(row: ResultRow): Passkey {
+  return {
+    id: row.id as string,
+    name: row.name as string,
+    createdAt: new Date(row.createdAt as number).toISOString(),
+    lastUsedAt: row.lastUsedAt === null ? null : new Date(row.lastUsedAt as number).toISOString(),
+    backedUp: row.backedUp === 1,
+    transports: JSON.parse(row.transports as string) as string[],
+  }
+}
+
+/** Newest first. */
+export async function listPasskeys(context: AuthContext): Promise<Passkey[]> {
+  requireSession(context)
+  const [, rows] = await write(context, [
+    standingSession(context),
+    {
+      sql: `SELECT ${PASSKEY_COLUMNS} FROM _passkeys WHERE user_id = ? ORDER BY created_at DESC, id`,
+      params: [context.caller.id],
+    },
+  ])
+  return rows!.map(toPasskey)
+}
+
+/** @throws SelvedgeError `not_found`, also for a passkey of somebody else. */
+export async function renamePasskey(context: AuthContext, id: string, name: string): Promise<Passkey> {
+  requireSession(context)
+  const [, rows] = await write(context, [
+    standingSession(context),
+    {
+      sql: `UPDATE _passkeys SET name = ? WHERE id = ? AND user_id = ? RETURNING ${PASSKEY_COLUMNS}`,
+      params: [name, id, context.caller.id],
+    },
+  ])
+  if (!rows![0]) throw noPasskey()
+  return toPasskey(rows![0])
+}
+
+/**
+ * Ends the user's other sessions too: whoever holds the device may have opened one.
+ *
+ * @throws SelvedgeError `not_found`, `reauthentication_required`, or `conflict` for the last way to sign in.
+ */
+export async function removePasskey(context: AuthContext, id: string): Promise<void> {
+  const session = requireSession(context)
+  const userId = context.caller.id
+  await write(context, [
+    freshSession(context),
+    guard("SELECT 'no_passkey' WHERE NOT EXISTS (SELECT 1 FROM _passkeys WHERE id = ? AND user_id = ?)", [id, userId]),
+    anotherWay(userId, id),
+    { sql: "DELETE FROM _passkeys WHERE id = ?", params: [id] },
+    eventQuery(context, { event: "factor_removed", userId, detail: { method: "passkey", passkey: id } }),
+    endSessions(userId, context.now(), session.id),
+  ])
+}
+
+/** Aborts the batch unless the account can be signed in to without this passkey. */
+function anotherWay(userId: string, passkeyId: string): Query {
+  return guard(
+    `SELECT 'last_way' WHERE NOT EXISTS (SELECT 1 FROM _passwords WHERE user_id = ?1)
+  AND NOT EXISTS (SELECT 1 FROM _identities WHERE user_id = ?1)
+  AND NOT EXISTS (SELECT 1 FROM _users WHERE id = ?1 AND email IS NOT NULL AND email_verified = 1)
+  AND NOT EXISTS (SELECT 1 FROM _passkeys WHERE user_id = ?1 AND id <> ?2)`,
+    [userId, passkeyId],
+  )
+}
+
+async function write(context: AuthContext, queries: readonly Query[]): Promise<ResultRow[][]> {
+  try {
+    return await context.db.write(queries)
+  } catch (error) {
+    const failure = readFailure(error)
+    if (failure.kind === "guard" && failure.code === "no_passkey") throw noPasskey(error)
+    if (failure.kind === "guard" && failure.code === "last_way")
+      throw new SelvedgeError("conflict", "This passkey is the only way to sign in; add another first.", {
+        cause: error,
+      })
+    throw explainSession(error)
+  }
+}
+
+function noPasskey(cause?: unknown): SelvedgeError {
+  return new SelvedgeError("not_found", "There is no such passkey.", { cause })
+}
