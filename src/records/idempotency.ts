@@ -106,12 +106,10 @@ export async function findAnswer(db: Database, claim: Claim, now: number): Promi
   return row
 }
 
-/** Deletes some of the answers that nobody can ask for any more. */
-export async function sweepAnswers(db: Database, now: number): Promise<void> {
-  await db.write([
-    {
-      sql: "DELETE FROM _idempotency WHERE rowid IN (SELECT rowid FROM _idempotency WHERE created_at <= ? ORDER BY created_at LIMIT 500)",
-      params: [now - KEPT_MS],
-    },
-  ])
+/** Removes stored answers that are too old, some at a time. */
+export function sweepAnswers(now: number): Query {
+  return {
+    sql: "DELETE FROM _idempotency WHERE rowid IN (SELECT rowid FROM _idempotency WHERE created_at <= ? ORDER BY created_at LIMIT 500)",
+    params: [now - KEPT_MS],
+  }
 }

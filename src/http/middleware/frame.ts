@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Keys } from "../../auth/keys.ts"
+import { sweepQueries } from "../../auth/sweep.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
@@ -28,7 +29,7 @@ export interface FrameOptions {
 const REQUEST_ID = /^[\w.-]{1,64}$/
 /** W3C Trace Context: version, trace id, parent id, flags. */
 const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
-/** One write in so many also sweeps stored answers that are too old. */
+/** One write in so many also sweeps what nobody needs any more. */
 const WRITES_PER_SWEEP = 200
 
 export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
@@ -63,7 +64,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       rowsWritten: db.cost.rowsWritten,
     })
     if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
-      c.executionCtx.waitUntil(sweepAnswers(db, options.now()))
+      c.executionCtx.waitUntil(db.write([sweepAnswers(options.now()), ...sweepQueries(options.now())]))
   }
 }
 
