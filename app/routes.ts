@@ -21,6 +21,7 @@ const order = z.object({
 const checkout = endpoint({
   summary: "Buy what is in the cart",
   access: signedIn,
+  strict: true,
   idempotency: "required",
   body: z.strictObject({}),
   answer: { status: 201, description: "The order, not yet paid", schema: order },

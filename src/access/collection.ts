@@ -56,6 +56,12 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   input?: { readonly [K in FieldKey<T>]?: InputSchema }
   /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
   ifMatch?: "required"
+  /**
+   * Asks the database about the caller before each request, at the cost of one trip: the session must still stand, and
+   * the roles are those of this moment. Else a signed-out, banned or deleted user's access token works until it expires,
+   * up to 10 minutes. Collections with a relation that leads to a strict one are strict as well.
+   */
+  strict?: boolean
 }
 
 export interface CollectionDefinition<T extends SQLiteTable = SQLiteTable, R extends Relations = Relations> {

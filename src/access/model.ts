@@ -68,6 +68,8 @@ export interface Collection {
   /** Each gives the same schema every time. */
   readonly input: ReadonlyMap<string, () => z.ZodType>
   readonly ifMatchRequired: boolean
+  /** Whether the caller is asked for in the database before anything is read or written. */
+  readonly strict: boolean
 }
 
 export type Collections = ReadonlyMap<string, Collection>
@@ -91,6 +93,7 @@ export function compileCollections(definitions: Readonly<Record<string, Collecti
       collection.relations.set(name, resolveRelation(collection, name, relation, byTable))
     }
   }
+  spreadStrictness([...collections.values()])
   return collections
 }
 
@@ -149,6 +152,7 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     }),
     input: new Map([...named<InputSchema>("input", options.input)].map(([key, schema]) => [key, once(schema)])),
     ifMatchRequired: options.ifMatch === "required",
+    strict: options.strict === true,
   }
 }
 
@@ -244,6 +248,16 @@ function resolveRelation(
     ownColumn: relation.many ? referred : key.column,
     targetColumn: relation.many ? key.column : referred,
   }
+}
+
+/** What leads to strict records shows them, and can be filtered by what is in them. */
+function spreadStrictness(collections: readonly ReturnType<typeof compileCollection>[]): void {
+  const next = collections.find(
+    ({ strict, relations }) => !strict && [...relations.values()].some((relation) => relation.collection?.strict),
+  )
+  if (!next) return
+  next.strict = true
+  spreadStrictness(collections)
 }
 
 function fail(place: string, fault: string, mend: string): never {

@@ -87,9 +87,12 @@ export async function endAllSessions(context: AuthContext, id: string): Promise<
 
 /** Aborts the batch when this account is the only one that can administer, so that it may not lose that. */
 export function adminRemains(id: string, now: number): Query {
-  const admins = `SELECT u.id FROM _users u
-  WHERE ${STANDS} AND EXISTS (SELECT 1 FROM json_each(u.roles) WHERE value = 'admin')`
-  return guard(`SELECT 'last_admin' WHERE ? IN (${admins}) AND 1 = (SELECT count(*) FROM (${admins}))`, [id, now, now])
+  const isAdmin = `${STANDS.replace("?", "?2")} AND EXISTS (SELECT 1 FROM json_each(u.roles) WHERE value = 'admin')`
+  return guard(
+    `SELECT 'last_admin' FROM _users u WHERE u.id = ?1 AND ${isAdmin}
+  AND NOT EXISTS (SELECT 1 FROM _users u WHERE u.id <> ?1 AND ${isAdmin})`,
+    [id, now],
+  )
 }
 
 /** What an aborted batch means; anything but a guard of this file comes back as it was. */

@@ -4,6 +4,8 @@ import { SelvedgeError } from "../core/problem.ts"
 
 export const MOST_BODY_BYTES = 1024 * 1024
 const MOST_JSON_DEPTH = 32
+/** RFC 7396 */
+export const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
 
 export interface Body {
   readonly text: string

@@ -2,6 +2,7 @@
 
 import type { DrizzleD1Database } from "drizzle-orm/d1"
 import type { CollectionDefinition } from "../access/collection.ts"
+import type { Keys } from "../auth/keys.ts"
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Database } from "../db/database.ts"
@@ -30,6 +31,7 @@ export interface RouteContext<C extends Definitions = Definitions> {
 export interface RequestState {
   readonly requestId: string
   readonly db: Database
+  readonly keys: Pick<Keys, "verifyNow">
   caller: Caller
   records: RecordsContext
   /** Set where a route is idempotent and the request carries a key. */

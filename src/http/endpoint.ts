@@ -11,9 +11,13 @@ import { ReplayError } from "../records/atomic.ts"
 import { type Claim, createClaim, findAnswer } from "../records/idempotency.ts"
 import { requireAcceptable } from "./accept.ts"
 import { admin } from "./admin.ts"
-import { readJson } from "./body.ts"
+import { PATCH_TYPES, readJson } from "./body.ts"
 import type { AppEnv, RequestState } from "./context.ts"
 import { requestFacts } from "./request-facts.ts"
+import { confirmCaller } from "./strict.ts"
+
+/** Media types of bodies, where a method takes others than JSON alone. */
+const TYPES: Readonly<Record<string, readonly string[]>> = { PATCH: PATCH_TYPES }
 
 export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.ZodType = z.ZodType> {
   /** One line, for the OpenAPI document. */
@@ -31,6 +35,11 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   problems?: readonly string[]
   /** `required`: 428 without an `Idempotency-Key`. All writes then go through one `ctx.atomic(statements, answer)`. */
   idempotency?: "optional" | "required"
+  /**
+   * Asks the database about the caller first, at the cost of one trip: the session must still stand, and the roles are
+   * those of this moment. Else a signed-out, banned or deleted user's access token works until it expires.
+   */
+  strict?: boolean
 }
 
 type Validated<B extends z.ZodType, Q extends z.ZodType> = {
@@ -55,9 +64,11 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
   const names = parameterNames(options.query)
   const handler: MiddlewareHandler<AppEnv, string, Validated<B, Q>> = async (c, next) => {
     requireAcceptable(c.req.raw)
+    if (options.strict) await confirmCaller(c)
     const state = c.get("state")
     requireAllowed(state.caller, options.access)
-    const body = options.body && mayRead(options.body, c.req.raw) ? await readJson(c.req.raw) : undefined
+    const body =
+      options.body && mayRead(options.body, c.req.raw) ? await readJson(c.req.raw, TYPES[c.req.method]) : undefined
     const parameters = uniqueParameters(new URL(c.req.url).searchParams)
     if (names) onlyParameters(parameters, names)
     if (options.query) c.req.addValidatedData("query", check(options.query, Object.fromEntries(parameters), "query"))

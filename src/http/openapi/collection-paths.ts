@@ -7,6 +7,7 @@ import { isId } from "./column-schemas.ts"
 import { type Components, type Json, pascal } from "./components.ts"
 import { bodyExample, recordExample } from "./examples.ts"
 import { listParameters, parameterRef, selectionParameters } from "./parameters.ts"
+import { STRICT } from "./prose.ts"
 import { createSchema, patchSchema, recordSchemas, replaceSchema, writtenSchema } from "./record-schemas.ts"
 
 const BODY: readonly RefusalStatus[] = [400, 406, 409, 413, 415, 422]
@@ -187,7 +188,7 @@ function operation(
     operationId: `${collection.name}.${verb}`,
     tags: [collection.name],
     summary,
-    description: `${description} ${audience.sentence}`,
+    description: [description, audience.sentence, collection.strict && STRICT].filter(Boolean).join(" "),
     security: audience.security,
   }
 }

@@ -17,6 +17,9 @@ export const GROUND_RULES = `## Ground rules
 - **Freshness**: send the greatest \`Selvedge-Bookmark\` that was answered, and the answer is at least that fresh.
 - \`HEAD\` works wherever \`GET\` does; a path that exists with other methods is 405 with \`Allow\`. \`X-Request-Id\` and \`traceparent\` are taken and go into the log.`
 
+/** Stands in the description of strict operations. */
+export const STRICT = "Strict: the session must still stand, and roles count as they are at this moment."
+
 export const PAGE_SCHEMA: Json = {
   type: "object",
   description: "Where the pages beside this one are. The cursors are opaque.",

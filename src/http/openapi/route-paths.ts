@@ -6,6 +6,7 @@ import { BREAKDOWNS, headerRefs, type RefusalStatus, refusals } from "./answers.
 import { mayForbid, routeAudience } from "./audience.ts"
 import { type Components, type Json, pascal } from "./components.ts"
 import { parameterRef } from "./parameters.ts"
+import { STRICT } from "./prose.ts"
 import { zodSchema } from "./zod-schema.ts"
 
 export const ROUTES_TAG = { name: "application", description: "What the application does beyond its collections." }
@@ -69,7 +70,7 @@ function described(
   hasParameters: boolean,
   components: Components,
 ): Json {
-  const { summary, description, body, answer, problems, idempotency } = options
+  const { summary, description, body, answer, problems, idempotency, strict } = options
   const audience = routeAudience(options.access)
   const name = pascal(operationId)
   const parameters = [
@@ -93,13 +94,13 @@ function described(
     operationId,
     tags: [ROUTES_TAG.name],
     summary,
-    description: [description, audience.sentence, problemsOf(problems)].filter(Boolean).join(" "),
+    description: [description, audience.sentence, strict && STRICT, problemsOf(problems)].filter(Boolean).join(" "),
     security: audience.security,
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: zodSchema(body, `${name}Body`, components) } },
+        content: bodyContent(method, { schema: zodSchema(body, `${name}Body`, components) }),
       },
     }),
     responses: {
@@ -116,6 +117,10 @@ function described(
       default: ANY_PROBLEM,
     },
   }
+}
+
+function bodyContent(method: string, content: Json): Json {
+  return { ...(method === "PATCH" && { "application/merge-patch+json": content }), "application/json": content }
 }
 
 function plain(operationId: string, method: string, template: string): Json {

@@ -1,7 +1,7 @@
 /** `POST /v1/batch`: several writes, all or nothing. */
 
 import type { Hono } from "hono"
-import type { Collections } from "../../access/model.ts"
+import type { Collection, Collections } from "../../access/model.ts"
 import { SelvedgeError, validationFailed } from "../../core/problem.ts"
 import { noParameters } from "../../query/parameters.ts"
 import type { RecordsContext } from "../../records/context.ts"
@@ -16,6 +16,7 @@ import { readJson } from "../body.ts"
 import { readPrecondition } from "../conditions.ts"
 import type { AppEnv } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
+import { confirmCaller } from "../strict.ts"
 import { claimOf, writeHeaders } from "./collections.ts"
 
 export const MOST_OPERATIONS = 100
@@ -29,7 +30,9 @@ export function batchRoute(app: Hono<AppEnv>, collections: Collections): void {
     noParameters(c.req.url)
     const state = c.get("state")
     const body = await readJson(c.req.raw)
-    const operations = readOperations(body.json).map((operation, index) => {
+    const inputs = readOperations(body.json)
+    if (inputs.some(({ path }) => collectionAt(collections, path).collection?.strict)) await confirmCaller(c)
+    const operations = inputs.map((operation, index) => {
       try {
         return compile(state.records, collections, operation, index)
       } catch (error) {
@@ -87,8 +90,7 @@ function compile(
   { method, path, headers, body }: Input,
   index: number,
 ): Operation {
-  const [, name, id] = PATH.exec(path as string) ?? []
-  const collection = name === undefined ? undefined : collections.get(name)
+  const { collection, id } = collectionAt(collections, path)
   if (!collection) throw new SelvedgeError("not_found", `There is no collection at ${path}.`)
   if ((method === "POST") !== (id === undefined)) {
     throw methodNotAllowed(id === undefined ? ["POST"] : ["PUT", "PATCH", "DELETE"])
@@ -105,6 +107,11 @@ function compile(
     default:
       return removeOperation(context, collection, id!, precondition)
   }
+}
+
+function collectionAt(collections: Collections, path: unknown): { collection: Collection | undefined; id?: string } {
+  const [, name, id] = PATH.exec(path as string) ?? []
+  return { collection: name === undefined ? undefined : collections.get(name), ...(id !== undefined && { id }) }
 }
 
 /** Only `If-Match` and `If-None-Match` are taken. */

@@ -28,21 +28,22 @@ import { replaceOperation } from "../../records/replace.ts"
 import { runOperation } from "../../records/run.ts"
 import { updateOperation } from "../../records/update.ts"
 import { requireAcceptable } from "../accept.ts"
-import { type Body, readJson } from "../body.ts"
+import { type Body, PATCH_TYPES, readJson } from "../body.ts"
 import { isNotModified, readPrecondition, versionTag, weakTag } from "../conditions.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
 import { reply } from "../reply.ts"
 import { requestFacts } from "../request-facts.ts"
+import { strict } from "../strict.ts"
 
 type C = Context<AppEnv>
 
-const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
 const encoder = new TextEncoder()
 
 /** Each collection has paths of its own: a path with `:collection` in it would keep Hono from its fastest router. */
 export function collectionRoutes(app: Hono<AppEnv>, collections: Collections): void {
   for (const collection of collections.values()) {
+    if (collection.strict) app.use(`/v1/${collection.name}/*`, strict)
     app.all(`/v1/${collection.name}`, (c) => many(c, collection))
     app.all(`/v1/${collection.name}/:id`, (c) => single(c, collection, c.req.param("id")))
   }
