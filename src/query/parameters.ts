@@ -47,7 +47,7 @@ export function onlyParameters(parameters: ReadonlyMap<string, string>, allowed:
 
 /** @throws SelvedgeError `invalid_query` for any parameter at all. */
 export function noParameters(url: string): void {
-  onlyParameters(uniqueParameters(new URL(url).searchParams), [])
+  onlyParameters(parametersOf(url), [])
 }
 
 /**
