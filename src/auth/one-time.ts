@@ -1,5 +1,9 @@
-/** Secrets that are used once. Each has 256 random bits and one purpose; only its hash is stored. */
+/**
+ * Secrets that are used once. Each has one purpose and, but for typed codes, 256 random bits; only its hash is stored.
+ */
 
+import { SelvedgeError } from "../core/problem.ts"
+import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { randomSecret, sha256 } from "./secrets.ts"
@@ -10,6 +14,7 @@ const MINUTE_MS = 60_000
 export const LIFETIME_MS = {
   "verify-email": 24 * 60 * MINUTE_MS,
   "sign-in-link": 15 * MINUTE_MS,
+  "sign-in-code": 10 * MINUTE_MS,
   "reset-password": 15 * MINUTE_MS,
   invite: 24 * 60 * MINUTE_MS,
   exchange: MINUTE_MS,
@@ -105,6 +110,28 @@ export function redeemQuery(purpose: OneTimePurpose, secret: string, now: number
 RETURNING user_id AS "userId", payload`,
     params: [purpose, hashOf(purpose, secret), now],
   }
+}
+
+/** Looks at a secret without using it up. */
+export function peekQuery(purpose: OneTimePurpose, secret: string, now: number): Query {
+  return {
+    sql: `SELECT user_id AS "userId", payload FROM _one_time WHERE purpose = ? AND hash = ? AND expires_at > ?`,
+    params: [purpose, hashOf(purpose, secret), now],
+  }
+}
+
+/** For the head of a batch that does what the secret is for: aborts it with the guard `used_secret` if it is gone. */
+export function takeQueries(purpose: OneTimePurpose, secret: string, now: number): Query[] {
+  return [redeemQuery(purpose, secret, now), guard("SELECT 'used_secret' WHERE changes() = 0", [])]
+}
+
+/** One answer for secrets that are unknown, used up, too old, or of another purpose. */
+export function refuseSecret(field: "token" | "code", cause?: unknown): SelvedgeError {
+  const message = "is not valid, was used before, or is too old"
+  return new SelvedgeError("invalid_credentials", `The ${field} ${message}.`, {
+    errors: [{ pointer: `/${field}`, code: "invalid_value", message }],
+    cause,
+  })
 }
 
 export function readRedeemed(row: ResultRow | undefined): Redeemed | undefined {

@@ -93,7 +93,7 @@ async function create(context: AuthContext, { email, name }: SignUp, hash: strin
  */
 export function openAccount(
   context: AuthContext,
-  user: { email: string; emailVerified: boolean; name: string | null },
+  user: { email: string | null; emailVerified: boolean; name: string | null },
   anonymousId: string | undefined,
 ): { id: string; queries: readonly Query[] } {
   const now = context.now()
