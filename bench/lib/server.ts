@@ -1,6 +1,6 @@
 /** The Workers in one workerd; the bare one has a database of its own. */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
@@ -58,7 +58,7 @@ export function hostOf(name: WorkerName): string {
 async function workerOptions(name: WorkerName, folder: string) {
   return {
     name,
-    modules: [{ type: "ESModule" as const, path: `${name}.js`, contents: await bundle(ENTRY[name], folder) }],
+    modules: await bundle(ENTRY[name], folder),
     compatibilityDate: readConfig({ config: CONFIG }).compatibility_date!,
     d1Databases: { DB: name === "bare" ? "bare" : "selvedge" },
     bindings: { SELVEDGE_SECRET: SECRET },
@@ -67,13 +67,23 @@ async function workerOptions(name: WorkerName, folder: string) {
   }
 }
 
-/** The very text that a deploy would upload. */
-async function bundle(entry: string, folder: string): Promise<string> {
+/** The very modules that a deploy would upload, the main one first. */
+async function bundle(entry: string, folder: string) {
   const outdir = join(folder, entry)
   const main = join(PROJECT_ROOT, `bench/app/${entry}.ts`)
   const run = await runWrangler(["deploy", main, "--config", CONFIG, "--dry-run", "--minify", "--outdir", outdir])
   if (run.code !== 0) throw new Error(run.output)
-  return readFile(join(outdir, `${entry}.js`), "utf8")
+  const wasm = (await readdir(outdir)).filter((file) => file.endsWith(".wasm"))
+  return [
+    { type: "ESModule" as const, path: `${entry}.js`, contents: await readFile(join(outdir, `${entry}.js`), "utf8") },
+    ...(await Promise.all(
+      wasm.map(async (path) => ({
+        type: "CompiledWasm" as const,
+        path,
+        contents: new Uint8Array(await readFile(join(outdir, path))),
+      })),
+    )),
+  ]
 }
 
 /** Lines of the log go to the console, as they do in production; here nobody reads them. */

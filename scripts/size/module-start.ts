@@ -21,29 +21,37 @@ const EMPTY = "empty.js"
 /** Its package has no types. */
 const workerd = (createRequire(import.meta.url)("workerd") as { default: string }).default
 
-/** @param folder Holds the module, and is written to. */
-export async function measureStartMs(folder: string, module: string): Promise<number> {
-  await writeFile(join(folder, EMPTY), "export default {}")
+/** Files of one folder, which is written to. */
+export interface Bundle {
+  readonly folder: string
+  readonly main: string
+  /** What the main module imports. */
+  readonly wasm: readonly string[]
+}
+
+export async function measureStartMs(bundle: Bundle): Promise<number> {
+  const nothing: Bundle = { folder: bundle.folder, main: EMPTY, wasm: [] }
+  await writeFile(join(bundle.folder, EMPTY), "export default {}")
   const empty: number[] = []
   const full: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
-    empty.push(await timeProcess(folder, EMPTY))
-    full.push(await timeProcess(folder, module))
+    empty.push(await timeProcess(nothing))
+    full.push(await timeProcess(bundle))
   }
   // the least is what it takes: other work on the machine only ever adds
   return (Math.min(...full) - Math.min(...empty)) / COPIES
 }
 
 /** @returns Milliseconds of work, or where the system doesn't tell that, of waiting, until workerd listens. */
-async function timeProcess(folder: string, module: string): Promise<number> {
-  const path = join(folder, "workerd.capnp")
-  await writeFile(path, workerdConfig(module))
+async function timeProcess(bundle: Bundle): Promise<number> {
+  const path = join(bundle.folder, "workerd.capnp")
+  await writeFile(path, workerdConfig(bundle))
   const started = performance.now()
   const child = spawn(workerd, ["serve", path, "--control-fd=3"], { stdio: ["ignore", "ignore", "inherit", "pipe"] })
   const exited = once(child, "exit")
   await Promise.race([once(child.stdio[3] as Readable, "data"), exited])
   const took = (await processorMs(child.pid)) ?? performance.now() - started
-  if (child.exitCode !== null) throw new Error(`${module} does not start`)
+  if (child.exitCode !== null) throw new Error(`${bundle.main} does not start`)
   child.kill("SIGKILL")
   await exited
   return took
@@ -57,12 +65,16 @@ async function processorMs(pid: number | undefined): Promise<number | undefined>
   return (Number(user) + Number(system)) * TICK_MS
 }
 
-function workerdConfig(module: string): string {
+function workerdConfig({ main, wasm }: Bundle): string {
   const { compatibility_date, compatibility_flags } = readConfig({ config: join(PROJECT_ROOT, "wrangler.toml") })
+  const modules = [
+    `(name = "worker.js", esModule = embed ${JSON.stringify(main)})`,
+    ...wasm.map((file) => `(name = ${JSON.stringify(file)}, wasm = embed ${JSON.stringify(file)})`),
+  ]
   const worker = `(
     compatibilityDate = ${JSON.stringify(compatibility_date)},
     compatibilityFlags = ${JSON.stringify(compatibility_flags)},
-    modules = [(name = "worker.js", esModule = embed ${JSON.stringify(module)})])`
+    modules = [${modules.join(", ")}])`
   const services = Array.from({ length: COPIES }, (_, index) => `(name = "copy-${index}", worker = ${worker})`)
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
