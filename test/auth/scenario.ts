@@ -31,7 +31,15 @@ export interface AuthScenario extends Scenario {
   mail(recipient: string, purpose?: string): Promise<Mail>
   mails(recipient: string): Promise<Mail[]>
   /** The audit of a user, oldest first; waits for what is on its way. */
-  events(userId?: string | null): Promise<{ event: string; result: string; ip: string | null; detail: string | null }[]>
+  events(userId?: string | null): Promise<AuditRow[]>
+}
+
+export interface AuditRow {
+  event: string
+  result: string
+  actor: string | null
+  ip: string | null
+  detail: string | null
 }
 
 export interface AuthCall extends Omit<Call, "body"> {
@@ -49,11 +57,15 @@ export interface SessionBody {
 let addresses = 0
 let people = 0
 
-/** @param options In place of the shop's own. */
-export function createAuthScenario(options: Partial<AuthOptions> = {}): AuthScenario {
+/** @param options In place of the shop's own, and so are the `parts` of its backend. */
+export function createAuthScenario(options: Partial<AuthOptions> = {}, parts: Partial<Backend> = {}): AuthScenario {
   let at = START
   const now = () => at
-  const scenario = createScenario({ ...backend, auth: resolveAuth({ ...auth, ...options }) } as Backend, env.DB, now)
+  const scenario = createScenario(
+    { ...backend, ...parts, auth: resolveAuth({ ...auth, ...options }) } as Backend,
+    env.DB,
+    now,
+  )
   const ownAddress = `198.51.${Math.floor(++addresses / 250)}.${(addresses % 250) + 1}`
 
   const call: AuthScenario["call"] = (method, path, { token, ip = ownAddress, headers, ...rest } = {}) =>
@@ -98,7 +110,7 @@ export function createAuthScenario(options: Partial<AuthOptions> = {}): AuthScen
         "SELECT * FROM _auth_events WHERE ?1 IS NULL OR user_id = ?1 ORDER BY id",
       )
         .bind(userId ?? null)
-        .all<{ event: string; result: string; ip: string | null; detail: string | null }>()
+        .all<AuditRow>()
       return results
     },
   }

@@ -12,15 +12,15 @@ let staff: Client
 let anonymous: Client
 
 beforeAll(async () => {
-  ada = await scenario.as({ id: USERS[0] })
-  bob = await scenario.as({ id: USERS[1] })
-  staff = await scenario.as({ id: "0199cccc-0000-7000-8000-000000000033", roles: ["staff"] })
-  anonymous = await scenario.as("anonymous")
   for (const id of USERS) {
     await env.DB.prepare("INSERT INTO _users (id, created_at, updated_at, version, email) VALUES (?1, 1, 1, 1, ?1)")
       .bind(id)
       .run()
   }
+  ada = await scenario.as({ id: USERS[0], session: true })
+  bob = await scenario.as({ id: USERS[1], session: true })
+  staff = await scenario.as({ id: "0199cccc-0000-7000-8000-000000000033", roles: ["staff"] })
+  anonymous = await scenario.as("anonymous")
 })
 
 async function newFilm(stock: number): Promise<string> {
