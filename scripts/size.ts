@@ -15,7 +15,7 @@ const YARDSTICK_MS = 5
 const folder = await mkdtemp(join(tmpdir(), "selvedge-size-"))
 try {
   const shop = await bundle("worker", [])
-  const yardstick = await bundle("yardstick", ["scripts/size/yardstick.ts"])
+  const yardstick = await bundle("yardstick", ["scripts/size/yardstick.ts", "--config", "bench/wrangler.toml"])
   const parts = await Promise.all([shop.main, ...shop.wasm].map((file) => readFile(join(shop.folder, file))))
   const gzipBytes = parts.reduce((sum, part) => sum + gzipSync(part, { level: 9 }).byteLength, 0)
   const measuredMs = await measureStartMs(shop)
