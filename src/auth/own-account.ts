@@ -60,12 +60,14 @@ export async function deleteOwnAccount(context: AuthContext): Promise<void> {
 }
 
 /** The row of the account comes last: the statements before it read its address. */
-export function forgetQueries(userId: string, now: number): Query[] {
+function forgetQueries(userId: string, now: number): Query[] {
   return [
     ...OWNED.map((table) => ({ sql: `DELETE FROM ${table} WHERE user_id = ?`, params: [userId] })),
     {
-      sql: `DELETE FROM _one_time WHERE purpose = 'verify-email'
-  AND payload ->> '$.signUp.email' = (SELECT email FROM _users WHERE id = ?)`,
+      // secrets that were sent to the address before anyone knew whose it is
+      sql: `DELETE FROM _one_time WHERE rowid IN (
+  SELECT o.rowid FROM _users u CROSS JOIN _one_time o WHERE u.id = ? AND u.email IS NOT NULL
+    AND (o.subject = u.email OR instr(o.payload, json_quote(u.email)) > 0))`,
       params: [userId],
     },
     { sql: "DELETE FROM _mails WHERE recipient = (SELECT email FROM _users WHERE id = ?)", params: [userId] },

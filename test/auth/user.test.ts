@@ -27,6 +27,8 @@ const sql = (text: string, ...params: unknown[]) =>
     .bind(...params)
     .run()
 
+const sqlChanges = async (text: string, ...params: unknown[]) => (await sql(text, ...params)).meta.changes
+
 test("the own account is what sign-in showed, in one trip", async () => {
   const scenario = createAuthScenario()
   const { accessToken, user } = await newVisitor(scenario)
@@ -157,11 +159,20 @@ test("after a deletion no row of any table holds the address, the name or where 
     `key of ${name}`,
   )
   await sql(`INSERT INTO _passkeys VALUES ('c', ?, 'k', 0, '[]', 0, 'a', ?, 1, NULL)`, id, `laptop of ${name}`)
-  await sql(
-    `INSERT INTO _one_time (purpose, hash, payload, expires_at) VALUES ('verify-email', 'h1', ?, ?)`,
-    JSON.stringify({ signUp: { email, name, hash: "x" } }),
-    scenario.now() + MINUTE,
-  )
+  const secrets = [
+    ["verify-email", null, { signUp: { email, name, hash: "x" } }],
+    ["sign-in-link", email, { email }],
+    ["exchange", null, { arrival: { email } }],
+    ["sign-in-link", `x${email}`, { email: `x${email}` }],
+  ] as const
+  for (const [i, [purpose, subject, payload]] of secrets.entries())
+    await sql(
+      "INSERT INTO _one_time VALUES (?, ?, NULL, ?, ?, 0, 9e15)",
+      purpose,
+      `h${i}`,
+      subject,
+      JSON.stringify(payload),
+    )
   await sql(
     "INSERT INTO _auth_events (at, event, user_id, actor, ip, result) VALUES (1, 'x', 'other', ?, ?, 'ok')",
     id,
@@ -174,6 +185,7 @@ test("after a deletion no row of any table holds the address, the name or where 
   expect(await account(scenario, "DELETE", token)).toMatchObject({ status: 204 })
   await scenario.settled()
 
+  expect(await sqlChanges("DELETE FROM _one_time WHERE subject = ?", `x${email}`)).toBe(1)
   const after = await dump()
   for (const text of personal) expect(after.toLowerCase()).not.toContain(text.toLowerCase())
   for (const table of ["_passwords", "_identities", "_passkeys", "_totps", "_recovery_codes", "_keys", "_one_time"]) {
