@@ -1,14 +1,17 @@
 /** `npm run -s token`: an access token for local work, alone on stdout. */
 
+import { randomBytes } from "node:crypto"
 import { parseArgs } from "node:util"
 import { v7 as uuidv7 } from "uuid"
 import { createTokens, type ServiceTokenClaims, type UserTokenClaims } from "../src/auth/tokens.ts"
+import { STANDS } from "../src/auth/users.ts"
 import { ensureDevVars, openLocal, PROJECT_ROOT, whileBusy } from "./local-env.ts"
 
 const USAGE = `npm run -s token -- --email ADDRESS [--role ROLE]... [--name NAME] [--expires 24h] [--persist-to DIR]
 npm run -s token -- --service [--expires 24h] [--persist-to DIR]
 
-Prints an access token for the local server, also while it runs. The user is created when missing.
+Prints an access token for the local server, also while it runs. The user is created when missing. The token belongs to a
+session of its own, which the user can see and end.
 
   --email ADDRESS   the user
   --role ROLE       exactly these roles from now on; without any, the user keeps those it has
@@ -19,6 +22,8 @@ Prints an access token for the local server, also while it runs. The user is cre
 
 const SECONDS_PER = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
 const MAX_SECONDS = 30 * SECONDS_PER.d
+/** Of the id of a session, random. */
+const SESSION_ID_BYTES = 16
 /** RFC 5321 §4.5.3.1.3, without the angle brackets. */
 const MAX_EMAIL_LENGTH = 254
 
@@ -93,7 +98,7 @@ async function makeToken({ user, lifetimeSeconds, persistTo }: Order): Promise<s
   try {
     const tokens = createTokens({ db, secret, now: Date.now })
     const claims: UserTokenClaims | ServiceTokenClaims = user
-      ? { ...(await whileBusy(() => ensureUser(db, user))), lifetimeSeconds }
+      ? await openSession(db, user, lifetimeSeconds)
       : { service: true, lifetimeSeconds }
     return await whileBusy(() => tokens.sign(claims))
   } finally {
@@ -101,9 +106,26 @@ async function makeToken({ user, lifetimeSeconds, persistTo }: Order): Promise<s
   }
 }
 
+async function openSession(db: D1Database, wanted: Wanted, lifetimeSeconds: number): Promise<UserTokenClaims> {
+  const user = await whileBusy(() => ensureUser(db, wanted))
+  const sessionId = randomBytes(SESSION_ID_BYTES).toString("base64url")
+  const now = Date.now()
+  // of generation 0 with a hash that no token has, so that it can't be refreshed
+  const insert = db
+    .prepare(
+      `INSERT INTO _sessions (id, user_id, generation, refresh_hash, rotated_at, aal, amr, user_agent, created_at,
+         authenticated_at, last_used_at, idle_at, expires_at)
+       VALUES (?1, ?2, 0, '', ?3, 1, '["cli"]', 'npm-run-token', ?3, ?3, ?3, ?4, ?4) ON CONFLICT DO NOTHING`,
+    )
+    .bind(sessionId, user.subject, now, now + lifetimeSeconds * 1000)
+  await whileBusy(() => insert.run())
+  return { ...user, sessionId, aal: 1, lifetimeSeconds }
+}
+
 /** Writes only what differs, to stay out of the way of a running server. */
 async function ensureUser(db: D1Database, wanted: Wanted): Promise<{ subject: string; roles: string[] }> {
   const found = (await findUser(db, wanted.email)) ?? (await createUser(db, wanted))
+  if (found.stands !== 1) throw new TypeError(`--email: the account ${wanted.email} is banned or deleted`)
   const roles = JSON.stringify(wanted.roles ?? JSON.parse(found.roles))
   const name = wanted.name ?? found.name
   if (roles !== found.roles || name !== found.name) {
@@ -117,10 +139,14 @@ interface UserRow {
   id: string
   name: string | null
   roles: string
+  stands: number
 }
 
 async function findUser(db: D1Database, email: string): Promise<UserRow | null> {
-  return db.prepare("SELECT id, name, roles FROM _users WHERE email = ?").bind(email).first<UserRow>()
+  return db
+    .prepare(`SELECT u.id, u.name, u.roles, ${STANDS} AS stands FROM _users u WHERE u.email = ?`)
+    .bind(Date.now(), email)
+    .first<UserRow>()
 }
 
 async function createUser(db: D1Database, wanted: Wanted): Promise<UserRow> {

@@ -12,6 +12,8 @@ import { createTokens, type Tokens } from "../../src/auth/tokens.ts"
 
 const TIMEOUT_MS = 60_000
 
+const SESSION = { id: expect.stringMatching(/^[\w-]{22}$/), aal: 1, anonymous: false }
+
 let state: string
 let server: LocalDatabase
 let tokens: Tokens
@@ -34,7 +36,7 @@ test("the token alone is printed, and names a new user with its roles", { timeou
   expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/) })
   const token = run.stdout.trim()
   const caller = await tokens.verify(token)
-  expect(caller).toEqual({ kind: "user", id: expect.any(String), roles: ["staff", "admin"] })
+  expect(caller).toEqual({ kind: "user", id: expect.any(String), roles: ["staff", "admin"], session: SESSION })
   const { iat, exp } = decodeJwt(token)
   expect(exp! - iat!).toBe(24 * 3600)
   expect(await userOf("ada.l@example.com")).toMatchObject({
@@ -47,11 +49,47 @@ test("the token alone is printed, and names a new user with its roles", { timeou
 
 test("roles stay without --role, and are exactly those given with it", { timeout: TIMEOUT_MS }, async () => {
   const { id } = (await userOf("ada.l@example.com"))!
-  expect(await verified("--email", "ADA.L@example.com")).toEqual({ kind: "user", id, roles: ["staff", "admin"] })
+  expect(await verified("--email", "ADA.L@example.com")).toEqual({
+    kind: "user",
+    id,
+    roles: ["staff", "admin"],
+    session: SESSION,
+  })
   expect(await userOf("ada.l@example.com")).toMatchObject({ version: 1 })
   const changed = await verified("--email", "ada.l@example.com", "--role", "admin", "--name", "Ada")
-  expect(changed).toEqual({ kind: "user", id, roles: ["admin"] })
+  expect(changed).toEqual({ kind: "user", id, roles: ["admin"], session: SESSION })
   expect(await userOf("ada.l@example.com")).toMatchObject({ name: "Ada", roles: '["admin"]', version: 2 })
+})
+
+test("a user's token belongs to a session that stands as long, which no refresh token keeps alive", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { id, session } = await verified("--email", "carl@example.com", "--expires", "1h")
+  const row = await server.db.prepare("SELECT * FROM _sessions WHERE id = ?").bind(session!.id).first()
+  expect(row).toMatchObject({
+    user_id: id,
+    aal: 1,
+    amr: '["cli"]',
+    generation: 0,
+    refresh_hash: "",
+    user_agent: "npm-run-token",
+    revoked_at: null,
+    expires_at: Number(row!.created_at) + 3_600_000,
+    idle_at: row!.expires_at,
+  })
+})
+
+test("a banned or deleted account gets no token", { timeout: TIMEOUT_MS }, async () => {
+  await verified("--email", "dora@example.com")
+  for (const column of ["banned_until", "deleted_at"]) {
+    const set = (at: number | null) =>
+      server.db.prepare(`UPDATE _users SET ${column} = ? WHERE email = 'dora@example.com'`).bind(at).run()
+    await whileBusy(() => set(Date.now() + 60_000))
+    const run = await runToken("--email", "dora@example.com", "--role", "admin")
+    expect(run).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("banned or deleted") })
+    await whileBusy(() => set(null))
+  }
+  expect(await userOf("dora@example.com")).toMatchObject({ roles: "[]" })
 })
 
 test("--service prints a token of the service, with the lifetime asked for", { timeout: TIMEOUT_MS }, async () => {
