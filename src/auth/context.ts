@@ -20,17 +20,19 @@ export interface Client {
   readonly place: string | undefined
 }
 
+export type GuessFlow = "signIn" | "emailCode" | "secondFactor"
+
 /** Limits against guessing; `account` is a user's id, or an address as accounts are looked up. */
 export interface Guessing {
   /**
    * Runs one guess, which says whether it was right.
    * @throws SelvedgeError `rate_limited`
    */
-  guess<T>(flow: "signIn" | "secondFactor", account: string, run: () => Promise<{ ok: boolean; value: T }>): Promise<T>
+  guess<T>(flow: GuessFlow, account: string, run: () => Promise<{ ok: boolean; value: T }>): Promise<T>
   /** Counts one event. @throws SelvedgeError `rate_limited` */
   count(flow: "mail" | "signUp", account?: string): Promise<void>
   /** Forgets wrong guesses, after the owner has proved to be the one. */
-  clear(flow: "signIn" | "secondFactor", account: string): void
+  clear(flow: GuessFlow, account: string): void
 }
 
 export interface AuthContext {

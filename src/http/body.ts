@@ -1,9 +1,11 @@
-/** Request bodies: JSON in UTF-8, bounded in size and depth. */
+/** Request bodies: JSON in UTF-8, bounded in size and depth, and the forms of our own pages. */
 
 import { SelvedgeError } from "../core/problem.ts"
 
 export const MOST_BODY_BYTES = 1024 * 1024
 const MOST_JSON_DEPTH = 32
+const FORM = "application/x-www-form-urlencoded"
+const MOST_FORM_BYTES = 16 * 1024
 /** RFC 7396 */
 export const PATCH_TYPES = ["application/merge-patch+json", "application/json"]
 
@@ -17,7 +19,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 /** @throws SelvedgeError `unsupported_media_type`, `payload_too_large` or `invalid_json`, in this order. */
 export async function readJson(request: Request, types: readonly string[] = ["application/json"]): Promise<Body> {
   requireType(request.headers.get("Content-Type"), types)
-  const bytes = await readBytes(request)
+  const bytes = await readBytes(request, MOST_BODY_BYTES)
   let json: unknown
   let text: string
   try {
@@ -33,6 +35,12 @@ export async function readJson(request: Request, types: readonly string[] = ["ap
   if (isDeeper(json, MOST_JSON_DEPTH))
     throw new SelvedgeError("invalid_json", `The body is nested deeper than ${MOST_JSON_DEPTH} levels.`)
   return { text, json }
+}
+
+/** @throws SelvedgeError `unsupported_media_type` or `payload_too_large` */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  requireType(request.headers.get("Content-Type"), [FORM])
+  return new URLSearchParams(new TextDecoder().decode(await readBytes(request, MOST_FORM_BYTES)))
 }
 
 function requireType(header: string | null, types: readonly string[]): void {
@@ -53,22 +61,22 @@ function requireType(header: string | null, types: readonly string[]): void {
     throw new SelvedgeError("unsupported_media_type", "Send UTF-8.")
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request, most: number): Promise<Uint8Array> {
   const declared = request.headers.get("Content-Length")
-  if (declared !== null && Number(declared) > MOST_BODY_BYTES) throw tooLarge()
+  if (declared !== null && Number(declared) > most) throw tooLarge(most)
   if (declared !== null || !request.body) return new Uint8Array(await request.arrayBuffer())
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body as ReadableStream<Uint8Array>) {
     size += chunk.byteLength
-    if (size > MOST_BODY_BYTES) throw tooLarge()
+    if (size > most) throw tooLarge(most)
     chunks.push(chunk)
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer())
 }
 
-function tooLarge(): SelvedgeError {
-  return new SelvedgeError("payload_too_large", `A body may hold ${MOST_BODY_BYTES} bytes.`)
+function tooLarge(most: number): SelvedgeError {
+  return new SelvedgeError("payload_too_large", `A body may hold ${most} bytes.`)
 }
 
 function isDeeper(value: unknown, depth: number): boolean {

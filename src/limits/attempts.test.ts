@@ -30,6 +30,10 @@ test("9, 10: the limits are those that are promised", () => {
       account: { limit: 10, windowMs: 5 * MINUTE_MS, mostConsecutive: 100 },
       address: { limit: 50, windowMs: 5 * MINUTE_MS },
     },
+    emailCode: {
+      account: { limit: 20, windowMs: 60 * MINUTE_MS },
+      address: { limit: 50, windowMs: 5 * MINUTE_MS },
+    },
     secondFactor: { account: { limit: 10, windowMs: 15 * MINUTE_MS } },
     mail: { account: { limit: 10, windowMs: 15 * MINUTE_MS }, address: { limit: 100, windowMs: 15 * MINUTE_MS } },
     signUp: { address: { limit: 200, windowMs: 60 * MINUTE_MS } },

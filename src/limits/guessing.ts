@@ -12,6 +12,10 @@ export const GUESSING = {
     account: { limit: 10, windowMs: 5 * MINUTE_MS, mostConsecutive: 100 },
     address: { limit: 50, windowMs: 5 * MINUTE_MS },
   },
+  emailCode: {
+    account: { limit: 20, windowMs: 60 * MINUTE_MS },
+    address: { limit: 50, windowMs: 5 * MINUTE_MS },
+  },
   secondFactor: { account: { limit: 10, windowMs: 15 * MINUTE_MS } },
   mail: {
     account: { limit: 10, windowMs: 15 * MINUTE_MS },
@@ -21,6 +25,6 @@ export const GUESSING = {
 } as const satisfies Record<string, { account?: Limit; address?: Limit }>
 
 /** Failures count. */
-export type GuessFlow = "signIn" | "secondFactor"
+export type GuessFlow = "signIn" | "emailCode" | "secondFactor"
 /** Every event counts. */
 export type EventFlow = "mail" | "signUp"

@@ -14,6 +14,7 @@ const SECRET_OF: Record<MailPurpose, Pick<MailFacts, "link" | "code">> = {
   "sign-in-link": { link: LINK },
   "reset-password": { link: LINK },
   "change-email": { link: LINK },
+  "email-changed": {},
   "already-registered": {},
   "password-changed": {},
   invite: { link: LINK },

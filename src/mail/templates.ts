@@ -8,6 +8,7 @@ export type MailPurpose =
   | "sign-in-link"
   | "reset-password"
   | "change-email"
+  | "email-changed"
   | "already-registered"
   | "password-changed"
   | "invite"
@@ -53,6 +54,13 @@ export const defaultTemplates: MailTemplates = {
       opening: `An account at ${facts.projectName} is to have the address ${facts.email} from now on. Confirm that the address is yours:`,
       action: "Confirm the new address",
       otherwise: "If you didn't ask for this, ignore this mail. The account then keeps the address that it has.",
+    }),
+  "email-changed": (facts) =>
+    compose(facts, {
+      subject: `Your e-mail address for ${facts.projectName} was changed`,
+      opening: `Your account at ${facts.projectName} has another e-mail address now, in place of ${facts.email}.`,
+      action: "Look at the account",
+      otherwise: `If it wasn't you, write to ${facts.projectName} at once: whoever changed the address can sign in to the account.`,
     }),
   "already-registered": (facts) =>
     compose(facts, {

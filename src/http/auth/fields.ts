@@ -19,3 +19,6 @@ export const name = z
   .refine((text) => !text.includes("\0"), "must not hold U+0000")
 /** A secret that the server made: a token, a ticket, a typed code. */
 export const secret = z.string().min(1).max(MOST_SECRET)
+/** PKCE S256 (RFC 7636): the SHA-256 of the verifier. */
+export const codeChallenge = z.string().regex(/^[\w-]{43}$/, "must be a SHA-256 as base64url without padding")
+export const codeVerifier = z.string().regex(/^[\w.~-]{43,128}$/, "must be 43 to 128 unreserved characters")

@@ -6,10 +6,14 @@ import { protectCookie } from "../../auth/answers.ts"
 import type { AuthService } from "../../auth/service.ts"
 import type { AppEnv } from "../../context.ts"
 import { userAdminRoutes } from "../user-admin.ts"
+import { emailCodeRoutes, emailLinkRoutes, emailRoutes } from "./email.ts"
+import { exchangeRoutes } from "./exchange.ts"
 import { keyRoutes, serviceKeyRoutes } from "./keys.ts"
 import { mfaRoutes } from "./mfa.ts"
+import { pageRoutes } from "./pages.ts"
 import { passkeyRoutes } from "./passkeys.ts"
 import { passwordRoutes } from "./password.ts"
+import { passwordChangeRoutes } from "./password-change.ts"
 import { sessionRoutes } from "./session.ts"
 import { ownSessionRoutes } from "./sessions.ts"
 import { totpRoutes } from "./totp.ts"
@@ -20,7 +24,17 @@ export function authRoutes(app: Hono<AppEnv>, service: AuthService, collections:
   sessionRoutes(app, service)
   ownSessionRoutes(app, service)
   ownAccountRoutes(app, service)
-  if (service.settings.password) passwordRoutes(app, service)
+  if (service.settings.password) {
+    passwordRoutes(app, service)
+    passwordChangeRoutes(app, service)
+  }
+  if (service.settings.emailCode) emailCodeRoutes(app, service)
+  if (service.settings.emailLink) {
+    emailLinkRoutes(app, service)
+    exchangeRoutes(app, service)
+  }
+  emailRoutes(app, service)
+  pageRoutes(app, service)
   if (service.settings.passkeys) passkeyRoutes(app, service)
   if (service.settings.totp) {
     mfaRoutes(app, service)
