@@ -3,20 +3,13 @@
 import type { Hono } from "hono"
 import argon2 from "./auth/argon2.wasm"
 import { createKeys } from "./auth/keys.ts"
-import { createPasswords } from "./auth/passwords.ts"
-import { createSecrets } from "./auth/secrets.ts"
-import { createTokens, type Tokens } from "./auth/tokens.ts"
-import type { Clock } from "./core/clock.ts"
-import { createApp } from "./http/app.ts"
-import type { AuthService } from "./http/auth/service.ts"
+import type { AuthSettings } from "./auth/settings.ts"
+import { createTokens } from "./auth/tokens.ts"
+import { type AppOptions, createApp } from "./http/app.ts"
 import type { AppEnv } from "./http/context.ts"
 import type { Backend } from "./index.ts"
-import { createAttempts } from "./limits/attempts.ts"
 import type { Limiter } from "./limits/limiter.ts"
-import { createCatcher } from "./mail/catcher.ts"
-import { createCloudflareMail, type EmailBinding } from "./mail/cloudflare.ts"
-import { MailError, type MailTransport, type Sender } from "./mail/mail.ts"
-import { createResendMail } from "./mail/resend.ts"
+import type { EmailBinding } from "./mail/cloudflare.ts"
 
 export { Limiter } from "./limits/limiter.ts"
 
@@ -36,70 +29,73 @@ export interface Env {
   EMAIL?: EmailBinding
 }
 
-type Log = AuthService["log"]
+/** Paths whose application has sign-in, and the document that describes it. */
+const WITH_SIGN_IN = /^https?:\/\/[^/]+\/(?:v1\/(?:auth|admin)\/|openapi\.json|\.well-known\/webauthn)/
 
 /**
  * @example
  * export default createWorker(backend)
  */
 export function createWorker(backend: Backend): ExportedHandler<Env> {
-  let app: Hono<AppEnv> | undefined
+  let apps: Apps | undefined
   return {
     fetch(request, env, execution) {
-      app ??= openApp(backend, env)
-      return app.fetch(request, env, execution)
+      apps ??= openApps(backend, env)
+      if (!WITH_SIGN_IN.test(request.url)) return apps.data.fetch(request, env, execution)
+      return apps.whole().then((app) => app.fetch(request, env, execution))
     },
   }
 }
 
+interface Apps {
+  /** Everything but sign-in. */
+  readonly data: Hono<AppEnv>
+  /** Everything. What signs people in is loaded with the first request that asks for it: it is most of the Worker. */
+  whole(): Promise<Hono<AppEnv>>
+}
+
 /** The only place where the environment is read. */
-function openApp(backend: Backend, env: Env): Hono<AppEnv> {
+function openApps(backend: Backend, env: Env): Apps {
   const now = () => Date.now()
-  const log: Log = (line) => (line.level === "error" ? console.error : console.log)(JSON.stringify(line))
+  const log: AppOptions["log"] = (line) => (line.level === "error" ? console.error : console.log)(JSON.stringify(line))
   const tokens = createTokens({ db: env.DB, secret: env.SELVEDGE_SECRET, now })
-  return createApp({
+  const { auth: settings, collections, origins, info, routes } = backend
+  const options: AppOptions = {
     d1: env.DB,
-    collections: backend.collections,
-    origins: backend.origins,
-    info: backend.info,
-    routes: backend.routes,
-    auth: openAuth(backend, env, { tokens, now, log }),
+    collections,
+    origins,
+    info,
+    routes,
+    signIn: undefined,
     tokens,
     keys: createKeys({ db: env.DB, now }),
     now,
     epochs: { current: undefined },
     log,
-  })
-}
-
-function openAuth(
-  { auth: settings, origins }: Backend,
-  env: Env,
-  { tokens, now, log }: { tokens: Tokens; now: Clock; log: Log },
-): AuthService | undefined {
-  if (!settings) return undefined
-  const secrets = createSecrets(env.SELVEDGE_SECRET, env.SELVEDGE_SECRET_PREVIOUS)
-  return {
-    d1: env.DB,
-    settings,
-    secrets,
-    tokens,
-    passwords: createPasswords({ module: argon2, secrets }),
-    attempts: createAttempts({ namespace: env.LIMITER, now }),
-    transport: openTransport(env, settings.from, now, log),
-    catching: env.SELVEDGE_LOCAL === "true",
-    origins,
-    log,
   }
-}
+  const data = createApp(options)
+  let whole: Hono<AppEnv> | undefined
 
-function openTransport(env: Env, from: Sender, now: Clock, log: Log): MailTransport {
-  if (env.SELVEDGE_LOCAL === "true") return createCatcher({ db: env.DB, now, log: (line) => log({ ...line }) })
-  if (env.RESEND_API_KEY) return createResendMail({ apiKey: env.RESEND_API_KEY, from, fetch })
-  if (env.EMAIL) return createCloudflareMail({ binding: env.EMAIL, from })
-  return {
-    send: async () => {
-      throw new MailError("cloudflare", "not_configured")
-    },
+  async function openWhole(settings: AuthSettings): Promise<Hono<AppEnv>> {
+    const { openSignIn } = await import("./http/auth/open.ts")
+    const signIn = openSignIn({
+      settings,
+      collections,
+      origins,
+      d1: env.DB,
+      limiter: env.LIMITER,
+      secret: env.SELVEDGE_SECRET,
+      previousSecret: env.SELVEDGE_SECRET_PREVIOUS,
+      argon2,
+      tokens,
+      isLocal: env.SELVEDGE_LOCAL === "true",
+      mail: { resendKey: env.RESEND_API_KEY, binding: env.EMAIL },
+      now,
+      log,
+    })
+    whole ??= createApp({ ...options, signIn })
+    return whole
   }
+
+  return { data, whole: async () => whole ?? (settings ? openWhole(settings) : data) }
 }

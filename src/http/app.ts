@@ -5,17 +5,14 @@ import { cors } from "hono/cors"
 import type { Collections } from "../access/model.ts"
 import { refused } from "../access/visibility.ts"
 import { SelvedgeError } from "../core/problem.ts"
-import type { AuthService } from "./auth/service.ts"
 import type { AppEnv } from "./context.ts"
 import { methodNotAllowed } from "./methods.ts"
 import { type FrameOptions, frame, identify } from "./middleware/frame.ts"
 import type { DocumentInfo } from "./openapi/document.ts"
 import { problemResponse } from "./problem.ts"
-import { authRoutes } from "./routes/auth/routes.ts"
 import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
 import { documentRoutes } from "./routes/documents.ts"
-import { mailRoutes } from "./routes/mails.ts"
 import { operationRoutes } from "./routes/operations.ts"
 
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
@@ -27,8 +24,8 @@ export interface AppOptions extends FrameOptions {
   readonly origins: readonly string[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly info?: DocumentInfo | undefined
-  /** Sign-in, where the application has any. */
-  readonly auth: AuthService | undefined
+  /** Adds the routes of sign-in, where there is any. */
+  readonly signIn: ((app: Hono<AppEnv>) => void) | undefined
 }
 
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -41,8 +38,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
-  if (options.auth) authRoutes(app, options.auth, options.collections)
-  mailRoutes(app, { catching: options.auth?.catching ?? false })
+  options.signIn?.(app)
   app.use(refuseKeys(options.collections))
   options.routes?.(app)
   const ownRoutes = app.routes.slice(engineRoutes)

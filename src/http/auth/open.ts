@@ -1,0 +1,70 @@
+/** Sign-in of one isolate, out of what the environment gives. Loaded with the first request that needs it. */
+
+import type { Hono } from "hono"
+import type { Collections } from "../../access/model.ts"
+import { createPasswords } from "../../auth/passwords.ts"
+import { createSecrets } from "../../auth/secrets.ts"
+import type { AuthSettings } from "../../auth/settings.ts"
+import type { Tokens } from "../../auth/tokens.ts"
+import type { Clock } from "../../core/clock.ts"
+import { createAttempts } from "../../limits/attempts.ts"
+import type { Limiter } from "../../limits/limiter.ts"
+import { createCatcher } from "../../mail/catcher.ts"
+import { createCloudflareMail, type EmailBinding } from "../../mail/cloudflare.ts"
+import { MailError, type MailTransport } from "../../mail/mail.ts"
+import { createResendMail } from "../../mail/resend.ts"
+import type { AppEnv } from "../context.ts"
+import { authRoutes } from "../routes/auth/routes.ts"
+import { mailRoutes } from "../routes/mails.ts"
+import type { AuthService } from "./service.ts"
+
+export interface SignInOptions {
+  readonly settings: AuthSettings
+  readonly collections: Collections
+  readonly origins: readonly string[]
+  readonly d1: D1Database
+  readonly limiter: DurableObjectNamespace<Limiter>
+  readonly secret: string
+  readonly previousSecret: string | undefined
+  /** Compiled `argon2.wasm`. */
+  readonly argon2: WebAssembly.Module
+  readonly tokens: Tokens
+  /** Whether this is a developer's machine: mails are caught, and shown to admins. */
+  readonly isLocal: boolean
+  readonly mail: { readonly resendKey: string | undefined; readonly binding: EmailBinding | undefined }
+  readonly now: Clock
+  readonly log: AuthService["log"]
+}
+
+/** @returns What adds the routes of sign-in to an application. */
+export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void {
+  const { settings, collections, origins, d1, tokens, isLocal, now, log } = options
+  const secrets = createSecrets(options.secret, options.previousSecret)
+  const service: AuthService = {
+    d1,
+    settings,
+    secrets,
+    tokens,
+    passwords: createPasswords({ module: options.argon2, secrets }),
+    attempts: createAttempts({ namespace: options.limiter, now }),
+    transport: openTransport(options),
+    catching: isLocal,
+    origins,
+    log,
+  }
+  return (app) => {
+    authRoutes(app, service, collections)
+    mailRoutes(app, { catching: isLocal })
+  }
+}
+
+function openTransport({ isLocal, mail, settings: { from }, d1, now, log }: SignInOptions): MailTransport {
+  if (isLocal) return createCatcher({ db: d1, now, log: (line) => log({ ...line }) })
+  if (mail.resendKey) return createResendMail({ apiKey: mail.resendKey, from, fetch })
+  if (mail.binding) return createCloudflareMail({ binding: mail.binding, from })
+  return {
+    send: async () => {
+      throw new MailError("cloudflare", "not_configured")
+    },
+  }
+}
