@@ -1,6 +1,7 @@
 /** An account's second factor: set up, confirmed, removed, and its recovery codes. Each takes a fresh sign-in. */
 
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
+import { FRESHNESS } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
@@ -96,9 +97,13 @@ function activeTotp(userId: string): Query {
   return guard("SELECT 'no_totp' FROM _users WHERE id = ? AND mfa = 0", [userId])
 }
 
+/** @returns What the statements gave. */
 async function write(context: AuthContext, queries: readonly Query[]): Promise<ResultRow[][]> {
   try {
-    return await context.db.write([freshSession(context), ...queries])
+    const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
+    const rows = await context.db.write([freshSession(context), ...queries, freshness])
+    context.db.sawFreshness(rows.at(-1)![0]?.freshness)
+    return rows.slice(1, -1)
   } catch (error) {
     throw explain(error)
   }

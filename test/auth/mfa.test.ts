@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers"
 import { expect, test } from "vitest"
 import type { Answer } from "../fixture/scenario.ts"
 import { codeOf, type Protected, protect, STEP_MS, ticketOf, wrongCode } from "./authenticator.ts"
+import { createPasskeyScenario, type PasskeyScenario } from "./passkey-scenario.ts"
 import { type AuthScenario, createAuthScenario, PASSWORD, tripsOf } from "./scenario.ts"
 
 const MINUTE_MS = 60_000
@@ -14,8 +15,14 @@ type Post = (path: string, body: unknown) => Promise<Answer>
  * Each way to prove a first factor, up to the answer that would have the session, which `post` asks for. Every new way
  * has its row here.
  */
-const FIRST_FACTORS: Record<string, (scenario: AuthScenario, person: Protected, post: Post) => Promise<Answer>> = {
+const FIRST_FACTORS: Record<string, (scenario: PasskeyScenario, person: Protected, post: Post) => Promise<Answer>> = {
   password: (_, { email }, post) => post("sign-in", { email, password: PASSWORD }),
+  async "a passkey that asked for no PIN"(scenario, { session }, post) {
+    const key = await scenario.passkeyOf(session.accessToken)
+    return post("passkeys/sign-in", {
+      response: await key.get(await scenario.ask("sign-in/options"), { verified: false }),
+    })
+  },
 }
 
 test.each(
@@ -27,7 +34,7 @@ test.each(
       ] as const,
   ),
 )("22: with the second factor on, the first alone (%s) gives no token in %s", async (factor, _, inCookie) => {
-  const scenario = createAuthScenario()
+  const scenario = createPasskeyScenario()
   const post: Post = (path, body) =>
     scenario.auth(`${path}${inCookie ? "?cookie=true" : ""}`, body, { headers: { Origin: "https://edge.example" } })
   const person = await protect(scenario)
@@ -140,9 +147,10 @@ test("19: after 5 wrong codes a ticket is dead, even for the right one, and even
   expect(answers.filter(({ body }) => body.errors[0].pointer === "/ticket")).toHaveLength(15)
 })
 
-test("19: after 10 wrong codes in 15 minutes the authenticator is locked, while recovery codes work", async () => {
-  const scenario = createAuthScenario()
+test("19: after 10 wrong codes in 15 minutes the authenticator is locked, while passkeys and recovery codes work", async () => {
+  const scenario = createPasskeyScenario()
   const person = await protect(scenario)
+  const key = await scenario.passkeyOf(person.session.accessToken)
   const wrong = wrongCode(scenario, person.seed)
   for (const ticket of await ticketsOf(scenario, person, 2)) {
     for (let i = 0; i < 5; i++) expect(await totp(scenario, ticket, wrong)).toMatchObject(WRONG_CODE)
@@ -152,6 +160,7 @@ test("19: after 10 wrong codes in 15 minutes the authenticator is locked, while 
   expect(locked).toMatchObject({ status: 429, body: { code: "rate_limited" } })
   expect(Number(locked.headers.get("Retry-After"))).toBeGreaterThan(0)
   expect(await recovery(scenario, ticket, person.recoveryCodes[0]!)).toMatchObject({ status: 200 })
+  expect(await scenario.signIn(key)).toMatchObject({ status: 200, body: { user: { id: person.userId } } })
   scenario.advance(15 * MINUTE_MS + 1)
   const later = await ticketOf(scenario, person)
   expect(await totp(scenario, later, codeOf(scenario, person.seed))).toMatchObject({ status: 200 })
@@ -163,7 +172,9 @@ test("a ticket lives for 5 minutes, and one that was made up is none", async () 
   const ticket = await ticketOf(scenario, person)
   scenario.advance(5 * MINUTE_MS)
   const code = codeOf(scenario, person.seed)
-  expect(await totp(scenario, ticket, code)).toMatchObject(DEAD_TICKET)
+  for (const tried of [code, wrongCode(scenario, person.seed)]) {
+    expect(await totp(scenario, ticket, tried)).toMatchObject(DEAD_TICKET)
+  }
   expect(await totp(scenario, "A".repeat(43), code)).toMatchObject(DEAD_TICKET)
 })
 

@@ -5,6 +5,7 @@ import { generateSync } from "otplib"
 import { expect, test } from "vitest"
 import { createSecrets } from "../../src/auth/secrets.ts"
 import { newSeed, openSeed, sealSeed, stepOf } from "../../src/auth/totp.ts"
+import { parseBookmark } from "../../src/db/bookmark.ts"
 import { codeOf, protect, STEP_MS, ticketOf, wrongCode } from "./authenticator.ts"
 import { createAuthScenario, PASSWORD, START, tripsOf } from "./scenario.ts"
 
@@ -164,7 +165,9 @@ test("5: turning it off ends all other sessions, voids the recovery codes, and t
   const other = await scenario.auth("sign-in", { email: person.email, password: PASSWORD })
   const { accessToken: token } = person
   await protect(scenario, person)
-  expect(await scenario.call("DELETE", "/v1/auth/totp", { token })).toMatchObject({ status: 204, text: "" })
+  const removed = await scenario.call("DELETE", "/v1/auth/totp", { token })
+  expect(removed).toMatchObject({ status: 204, text: "" })
+  expect(parseBookmark(removed.headers.get("Selvedge-Bookmark")!)?.seq).toBe(await scenario.lastSeq())
   expect(await scenario.auth("refresh", { refreshToken: other.body.refreshToken })).toMatchObject({ status: 401 })
   expect(await scenario.auth("refresh", { refreshToken: person.refreshToken })).toMatchObject({ status: 200 })
   for (const table of ["_totps", "_recovery_codes"]) {
