@@ -21,6 +21,16 @@ export type {
 export { collection } from "./access/collection.ts"
 export type { Filter } from "./access/filter-types.ts"
 export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } from "./access/rules.ts"
+export {
+  type GitHubPreset,
+  type GitHubPresetOptions,
+  github,
+  google,
+  type OpenIdPreset,
+  type OpenIdPresetOptions,
+  openid,
+  type ProviderPreset,
+} from "./auth/providers/presets.ts"
 export type { AuthOptions } from "./auth/settings.ts"
 export type { Caller } from "./core/caller.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"

@@ -5,7 +5,13 @@ import { base64url } from "jose"
 import { createKeyCipher } from "./key-cipher.ts"
 
 /** What a derived key is for; a value made for one purpose says nothing for another. */
-export type KeyPurpose = "password pepper" | "refresh token" | "typed code" | "totp seed"
+export type KeyPurpose =
+  | "password pepper"
+  | "refresh token"
+  | "typed code"
+  | "totp seed"
+  | "provider nonce"
+  | "provider code verifier"
 
 /** Bytes of a secret that isn't typed by hand. */
 const SECRET_BYTES = 32

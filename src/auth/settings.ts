@@ -4,12 +4,15 @@ import type { DrizzleD1Database } from "drizzle-orm/d1"
 import type { BuiltStatement } from "../db/query.ts"
 import type { Sender } from "../mail/mail.ts"
 import { defaultTemplates, type MailTemplates } from "../mail/templates.ts"
+import type { ProviderPreset } from "./providers/presets.ts"
 
 /** Seconds; a stolen access token lives at most this long. */
 const ACCESS_SECONDS = 600
 const IDLE_DAYS = 30
 const ABSOLUTE_DAYS = 180
 const DAY_MS = 24 * 3600 * 1000
+/** Stands in URLs and, in capitals, in the names of secrets. */
+const PROVIDER_NAME = /^[a-z][a-z0-9-]*$/
 
 /** Characters of a password; NIST SP 800-63B asks for 15 where it is the only factor. */
 const MIN_PASSWORD_LENGTH = 8
@@ -37,6 +40,11 @@ export interface AuthOptions {
     /** The domain that the passkeys are bound to, such as `shop.example`; the API's host unless told. */
     relyingParty?: string
   }
+  /**
+   * Sign-in with accounts of others, by the names that stand in URLs, such as `{ google: google() }`. Each is on where
+   * the Worker has its secrets `<NAME>_CLIENT_ID` and `<NAME>_CLIENT_SECRET`, in capitals and with `_` for `-`.
+   */
+  providers?: Readonly<Record<string, ProviderPreset>>
   /** A second factor by authenticator apps, with recovery codes. */
   totp?: boolean
   /** Keys that users make for their own programs. */
@@ -69,6 +77,7 @@ export interface AuthSettings {
   readonly emailLink: boolean
   readonly anonymous: boolean
   readonly passkeys: { readonly relyingParty: string | undefined } | undefined
+  readonly providers: Readonly<Record<string, ProviderPreset>>
   readonly totp: boolean
   readonly apiKeys: boolean
   readonly accessSeconds: number
@@ -100,6 +109,7 @@ export function resolveAuth(options: AuthOptions): AuthSettings {
     emailLink: options.emailLink ?? false,
     anonymous: options.anonymous ?? false,
     passkeys: passkeys && { relyingParty: passkeys.relyingParty },
+    providers: checkProviders(options.providers ?? {}),
     totp: options.totp ?? false,
     apiKeys: options.apiKeys ?? false,
     accessSeconds: inRange("sessions.accessSeconds", sessions.accessSeconds ?? ACCESS_SECONDS, 60, ACCESS_SECONDS),
@@ -110,6 +120,12 @@ export function resolveAuth(options: AuthOptions): AuthSettings {
     merge: options.merge ?? (() => []),
     onDelete: options.onDelete ?? (() => []),
   }
+}
+
+function checkProviders(providers: AuthSettings["providers"]): AuthSettings["providers"] {
+  const wrong = Object.keys(providers).find((name) => !PROVIDER_NAME.test(name))
+  if (wrong === undefined) return providers
+  throw new TypeError(`auth.providers: "${wrong}" is no name; write small letters, digits and "-", as in my-company`)
 }
 
 function inRange(option: string, value: number, least: number, most: number): number {

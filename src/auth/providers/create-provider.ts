@@ -2,7 +2,7 @@
 
 import { createGitHubProvider } from "./github.ts"
 import { createOpenIdProvider } from "./openid.ts"
-import type { ProviderPreset } from "./presets.ts"
+import type { WholePreset } from "./presets.ts"
 import type { Provider, ProviderCredentials } from "./provider.ts"
 import type { SafeFetch } from "./safe-fetch.ts"
 
@@ -17,7 +17,7 @@ export interface ProviderOptions {
  */
 export function createProvider(
   name: string,
-  preset: ProviderPreset,
+  preset: WholePreset,
   credentials: ProviderCredentials,
   { fetch }: ProviderOptions,
 ): Provider {

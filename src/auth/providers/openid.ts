@@ -3,7 +3,7 @@
 import * as oauth from "oauth4webapi"
 import { createIdentity } from "./identity.ts"
 import { buildAuthorizationUrl, requestOptions, withProvider } from "./oauth.ts"
-import type { OpenIdPreset } from "./presets.ts"
+import type { WholeOpenIdPreset } from "./presets.ts"
 import {
   type ExpectedCallback,
   type Identity,
@@ -28,7 +28,7 @@ type Claims = Pick<oauth.UserInfoResponse, "sub" | "email" | "email_verified" | 
 /** Promises of reads are never shared between requests: a cancelled request would take the others with it. */
 export function createOpenIdProvider(
   name: string,
-  preset: OpenIdPreset,
+  preset: WholeOpenIdPreset,
   { clientId, clientSecret }: ProviderCredentials,
   fetch: SafeFetch,
 ): Provider {

@@ -1,12 +1,19 @@
 /** Descriptions of providers. They hold no secret and load nothing, so that they can stand in an application's code. */
 
 export type ProviderPreset = OpenIdPreset | GitHubPreset
+/** One that lacks nothing. */
+export type WholePreset = WholeOpenIdPreset | GitHubPreset
 
 export interface OpenIdPreset {
   readonly kind: "openid"
-  readonly issuer: string
+  /** Undefined: the environment names it. */
+  readonly issuer: string | undefined
   /** Separated by spaces. */
   readonly scope: string
+}
+
+export interface WholeOpenIdPreset extends OpenIdPreset {
+  readonly issuer: string
 }
 
 export interface GitHubPreset {
@@ -18,8 +25,11 @@ export interface GitHubPreset {
 }
 
 export interface OpenIdPresetOptions {
-  /** Character by character as the provider's metadata spells it, a slash at the end included. */
-  issuer: string
+  /**
+   * Character by character as the provider's metadata spells it, a slash at the end included. Without it the Worker's
+   * variable `<NAME>_ISSUER` says it.
+   */
+  issuer?: string
   /** `openid`, `email` and `profile` by default. */
   scopes?: readonly string[]
 }
@@ -29,14 +39,16 @@ export interface OpenIdPresetOptions {
  *
  * @throws TypeError for an issuer that isn't a URL without query and fragment, or for scopes without `openid`.
  */
-export function openid({ issuer, scopes = ["openid", "email", "profile"] }: OpenIdPresetOptions): OpenIdPreset {
-  checkWebUrl("issuer", issuer)
+export function openid(options: OpenIdPresetOptions & { issuer: string }): WholeOpenIdPreset
+export function openid(options?: OpenIdPresetOptions): OpenIdPreset
+export function openid({ issuer, scopes = ["openid", "email", "profile"] }: OpenIdPresetOptions = {}): OpenIdPreset {
+  if (issuer !== undefined) checkWebUrl("issuer", issuer)
   if (!scopes.includes("openid")) throw new TypeError("scopes: `openid` is needed for an ID token")
   return { kind: "openid", issuer, scope: scopes.join(" ") }
 }
 
 /** @see https://developers.google.com/identity/openid-connect/openid-connect */
-export function google(): OpenIdPreset {
+export function google(): WholeOpenIdPreset {
   return openid({ issuer: "https://accounts.google.com" })
 }
 
@@ -59,6 +71,17 @@ export function github({
   checkWebUrl("webUrl", webUrl)
   checkWebUrl("apiUrl", apiUrl)
   return { kind: "github", webUrl: webUrl.replace(/\/+$/, ""), apiUrl: apiUrl.replace(/\/+$/, "") }
+}
+
+/**
+ * @param issuer What the environment says, for a preset that leaves it open.
+ * @returns Undefined when nobody says it.
+ * @throws TypeError as {@link openid} does.
+ */
+export function completePreset(preset: ProviderPreset, issuer: string | undefined): WholePreset | undefined {
+  if (preset.kind === "github") return preset
+  const known = preset.issuer ?? issuer
+  return known === undefined ? undefined : openid({ issuer: known, scopes: preset.scope.split(" ") })
 }
 
 /** Whether it may be asked at all is for the way out to say. */

@@ -3,7 +3,7 @@
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, type JWTPayload, SignJWT } from "jose"
 import { expect } from "vitest"
 import { createProvider } from "./create-provider.ts"
-import { openid, type ProviderPreset } from "./presets.ts"
+import { openid, type WholePreset } from "./presets.ts"
 import { type ExpectedCallback, type Identity, type Provider, ProviderError } from "./provider.ts"
 import { createSafeFetch } from "./safe-fetch.ts"
 
@@ -106,7 +106,7 @@ export async function createScriptedProvider(issuer: string, alg = "ES256"): Pro
 export function connect(
   issuer: string,
   { fetch }: Pick<ScriptedProvider, "fetch">,
-  preset: ProviderPreset = openid({ issuer }),
+  preset: WholePreset = openid({ issuer }),
 ): Provider {
   return createProvider("acme", preset, CREDENTIALS, { fetch: createSafeFetch({ fetch }) })
 }

@@ -106,17 +106,29 @@ function described(
     responses: {
       [answer.status]: {
         description: answer.description,
-        headers: headerRefs(
-          "X-Request-Id",
-          "Selvedge-Bookmark",
-          ...(idempotency ? (["Idempotency-Replayed"] as const) : []),
-        ),
-        ...(answer.status !== 204 && { content: { "application/json": { schema: answerSchema } } }),
+        headers: {
+          ...headerRefs(
+            "X-Request-Id",
+            "Selvedge-Bookmark",
+            ...(idempotency ? (["Idempotency-Replayed"] as const) : []),
+          ),
+          ...(answer.status === 302 && { Location: REDIRECT_TARGET }),
+        },
+        ...(hasBody(answer.status) && { content: { "application/json": { schema: answerSchema } } }),
       },
       ...refusals(statuses),
       default: ANY_PROBLEM,
     },
   }
+}
+
+const REDIRECT_TARGET: Json = {
+  description: "Where the browser goes next.",
+  schema: { type: "string", format: "uri" },
+}
+
+function hasBody(status: EndpointOptions["answer"]["status"]): boolean {
+  return status !== 204 && status !== 302
 }
 
 function bodyContent(method: string, content: Json): Json {
