@@ -29,8 +29,8 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   body?: B
   /** The query parameters, all text; `c.req.valid("query")` has them. Others are refused, but by a `z.looseObject`. */
   query?: Q
-  /** What a success answers, as JSON; a caller that takes none is refused. */
-  answer: { status: 200 | 201 | 202 | 204; description: string; schema?: z.ZodType }
+  /** What a success answers, as JSON but for redirects; a caller that takes none is refused. */
+  answer: { status: 200 | 201 | 202 | 204 | 302; description: string; schema?: z.ZodType }
   /** Codes of the problems it answers with 422. */
   problems?: readonly string[]
   /** `required`: 428 without an `Idempotency-Key`. All writes then go through one `ctx.atomic(statements, answer)`. */
