@@ -106,9 +106,10 @@ function requireAllowed(caller: Caller, access: CallerRule): void {
   if (!isAllowed) throw refused(caller)
 }
 
-/** A body that is optional may be missing altogether. */
-function mayRead(body: z.ZodType, request: Request): boolean {
-  return !(body instanceof z.ZodOptional) || request.body !== null
+/** A body that is optional may be missing altogether. Over HTTP it then is an empty stream of no type, not null. */
+function mayRead(body: z.ZodType, { body: stream, headers }: Request): boolean {
+  if (!(body instanceof z.ZodOptional)) return true
+  return stream !== null && (headers.has("Content-Type") || Number(headers.get("Content-Length")) > 0)
 }
 
 /** The names of all parameters; undefined where the schema itself says what it does with others. */
