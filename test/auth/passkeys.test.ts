@@ -94,9 +94,9 @@ describe("registration", () => {
     ["23: no challenge at all", { challenge: "" }],
     ["25: the id of another credential", { id: base64url.encode(new Uint8Array(16)) }],
     ["24: a backed-up key that can't be backed up", { backedUp: true }],
-    ["a statement that vouches for no format", { statement: new Map([["sig", new Uint8Array(8)]]) }],
+    ["a statement where there should be none", { statement: new Map([["sig", new Uint8Array(8)]]) }],
     [
-      "a certificate, which is not even read",
+      "a certificate",
       {
         format: "packed",
         statement: new Map<string, unknown>([
