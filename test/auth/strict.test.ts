@@ -89,6 +89,18 @@ for (const [name, end] of Object.entries(ENDS)) {
   })
 }
 
+test("34: after a password reset a refresh and strict routes fail at once", async () => {
+  const scenario = createAuthScenario()
+  const session = await scenario.newUser()
+  await scenario.auth("password/forgot", { email: session.email })
+  const { secret } = await scenario.mail(session.email, "reset-password")
+  const reset = await scenario.auth("password/reset", { token: secret, password: "another long passphrase" })
+  expect(reset).toMatchObject({ status: 200 })
+  expect(await buy(scenario, session)).toMatchObject({ status: 401 })
+  expect(await scenario.auth("refresh", { refreshToken: session.refreshToken })).toMatchObject({ status: 401 })
+  expect(await cart(scenario, session)).toMatchObject({ status: 200 })
+})
+
 test("34: a strict check is one trip, and the only one of a refusal", async () => {
   const scenario = createAuthScenario()
   const session = await newVisitor(scenario)
