@@ -112,7 +112,7 @@ export default createWorker({ ...backend, origins: [${JSON.stringify(origin)}] }
   const config = (await readFile(join(ROOT, "wrangler.toml"), "utf8"))
     .replace('"app/worker.ts"', '"worker.ts"')
     .replace('"migrations"', path("migrations"))
-    .replace('"./public"', path("public"))
+    .replaceAll(/"\.\/([^"]+)"/g, (_, name: string) => path(name))
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, "worker.ts"), worker)
   await writeFile(join(folder, "wrangler.toml"), config)
