@@ -2,7 +2,7 @@
 
 import { and, eq, inArray, notInArray, sql } from "drizzle-orm"
 import { alias } from "drizzle-orm/sqlite-core"
-import type { AuthOptions } from "selvedge"
+import { type AuthOptions, github, google, openid } from "selvedge"
 import { cart } from "./schema.ts"
 
 /** Of one film in a cart, as in `collections.ts`. */
@@ -15,6 +15,8 @@ export const auth: AuthOptions = {
   emailLink: true,
   anonymous: true,
   passkeys: {},
+  /** Each is on where the Worker has its secrets, such as GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET. */
+  providers: { google: google(), github: github(), oidc: openid() },
   totp: true,
   apiKeys: true,
 

@@ -91,6 +91,7 @@ function openApps(backend: Backend, env: Env): Apps {
       isLocal: env.SELVEDGE_LOCAL === "true",
       mail: { resendKey: env.RESEND_API_KEY, binding: env.EMAIL },
       now,
+      variable: (name) => textOf(Reflect.get(env, name)),
       log,
     })
     whole ??= createApp({ ...options, signIn })
@@ -98,4 +99,9 @@ function openApps(backend: Backend, env: Env): Apps {
   }
 
   return { data, whole: async () => whole ?? (settings ? openWhole(settings) : data) }
+}
+
+/** A variable that is empty is none. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined
 }

@@ -20,6 +20,7 @@ export const LIFETIME_MS = {
   exchange: MINUTE_MS,
   mfa: 5 * MINUTE_MS,
   "oauth-state": 10 * MINUTE_MS,
+  "link-identity": MINUTE_MS,
   "passkey-registration": 5 * MINUTE_MS,
   "passkey-sign-in": 5 * MINUTE_MS,
 } as const

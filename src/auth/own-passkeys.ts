@@ -8,6 +8,7 @@ import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { explainSession, freshSession, requireSession, standingSession } from "./fresh.ts"
 import { endSessions } from "./sessions.ts"
+import { anotherWay } from "./ways-in.ts"
 
 /** A passkey as its owner sees it. */
 export interface Passkey {
@@ -74,22 +75,11 @@ export async function removePasskey(context: AuthContext, id: string): Promise<v
   await write(context, [
     freshSession(context),
     guard("SELECT 'no_passkey' WHERE NOT EXISTS (SELECT 1 FROM _passkeys WHERE id = ? AND user_id = ?)", [id, userId]),
-    anotherWay(userId, id),
+    anotherWay(userId, { passkey: id }),
     { sql: "DELETE FROM _passkeys WHERE id = ?", params: [id] },
     eventQuery(context, { event: "factor_removed", userId, detail: { method: "passkey", passkey: id } }),
     endSessions(userId, context.now(), session.id),
   ])
-}
-
-/** Aborts the batch unless the account can be signed in to without this passkey. */
-function anotherWay(userId: string, passkeyId: string): Query {
-  return guard(
-    `SELECT 'last_way' WHERE NOT EXISTS (SELECT 1 FROM _passwords WHERE user_id = ?1)
-  AND NOT EXISTS (SELECT 1 FROM _identities WHERE user_id = ?1)
-  AND NOT EXISTS (SELECT 1 FROM _users WHERE id = ?1 AND email IS NOT NULL AND email_verified = 1)
-  AND NOT EXISTS (SELECT 1 FROM _passkeys WHERE user_id = ?1 AND id <> ?2)`,
-    [userId, passkeyId],
-  )
 }
 
 async function write(context: AuthContext, queries: readonly Query[]): Promise<ResultRow[][]> {

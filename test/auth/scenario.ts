@@ -5,7 +5,7 @@ import { auth } from "../../app/auth.ts"
 import { backend } from "../../app/backend.ts"
 import { resolveAuth } from "../../src/auth/settings.ts"
 import type { AuthOptions, Backend } from "../../src/index.ts"
-import { type Answer, type Call, createScenario, type Scenario } from "../fixture/scenario.ts"
+import { type Answer, type Call, createScenario, type Outside, type Scenario } from "../fixture/scenario.ts"
 
 export const PASSWORD = "a long enough passphrase"
 export const START = Date.UTC(2026, 10, 21, 12)
@@ -58,13 +58,18 @@ let addresses = 0
 let people = 0
 
 /** @param options In place of the shop's own, and so are the `parts` of its backend. */
-export function createAuthScenario(options: Partial<AuthOptions> = {}, parts: Partial<Backend> = {}): AuthScenario {
+export function createAuthScenario(
+  options: Partial<AuthOptions> = {},
+  parts: Partial<Backend> = {},
+  outside: Outside = {},
+): AuthScenario {
   let at = START
   const now = () => at
   const scenario = createScenario(
     { ...backend, ...parts, auth: resolveAuth({ ...auth, ...options }) } as Backend,
     env.DB,
     now,
+    outside,
   )
   const ownAddress = `198.51.${Math.floor(++addresses / 250)}.${(addresses % 250) + 1}`
 

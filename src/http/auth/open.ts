@@ -4,6 +4,7 @@ import type { Hono } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { createPasswords } from "../../auth/passwords.ts"
 import { createSecrets } from "../../auth/secrets.ts"
+import { createProviders, type ProvidersOptions } from "../../auth/providers/registry.ts"
 import type { AuthSettings } from "../../auth/settings.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import type { Clock } from "../../core/clock.ts"
@@ -34,6 +35,10 @@ export interface SignInOptions {
   readonly mail: { readonly resendKey: string | undefined; readonly binding: EmailBinding | undefined }
   readonly now: Clock
   readonly log: AuthService["log"]
+  /** What the environment says under a name that the application chose, such as that of a provider's secret. */
+  readonly variable: ProvidersOptions["read"]
+  /** How providers are reached; the runtime's own unless told. */
+  readonly fetch?: ProvidersOptions["fetch"]
 }
 
 /** @returns What adds the routes of sign-in to an application. */
@@ -50,6 +55,12 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     transport: openTransport(options),
     catching: isLocal,
     origins,
+    providers: createProviders({
+      presets: settings.providers,
+      read: options.variable,
+      allowLoopback: isLocal,
+      ...(options.fetch && { fetch: options.fetch }),
+    }),
     log,
   }
   return (app) => {

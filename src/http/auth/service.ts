@@ -3,6 +3,7 @@
 import type { Context } from "hono"
 import type { AuthContext, Client, Guessing } from "../../auth/context.ts"
 import type { Passwords } from "../../auth/passwords.ts"
+import type { Providers } from "../../auth/providers/registry.ts"
 import type { Secrets } from "../../auth/secrets.ts"
 import type { AuthSettings } from "../../auth/settings.ts"
 import type { Tokens } from "../../auth/tokens.ts"
@@ -17,6 +18,7 @@ export interface AuthService {
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly passwords: Passwords
+  readonly providers: Providers
   readonly attempts: Attempts
   readonly transport: MailTransport
   /** Whether mails are caught rather than sent: local work only. */

@@ -14,6 +14,7 @@ import { pageRoutes } from "./pages.ts"
 import { passkeyRoutes } from "./passkeys.ts"
 import { passwordRoutes } from "./password.ts"
 import { passwordChangeRoutes } from "./password-change.ts"
+import { providerRoutes } from "./providers.ts"
 import { sessionRoutes } from "./session.ts"
 import { ownSessionRoutes } from "./sessions.ts"
 import { totpRoutes } from "./totp.ts"
@@ -29,10 +30,10 @@ export function authRoutes(app: Hono<AppEnv>, service: AuthService, collections:
     passwordChangeRoutes(app, service)
   }
   if (service.settings.emailCode) emailCodeRoutes(app, service)
-  if (service.settings.emailLink) {
-    emailLinkRoutes(app, service)
-    exchangeRoutes(app, service)
-  }
+  const hasProviders = Object.keys(service.settings.providers).length > 0
+  if (service.settings.emailLink) emailLinkRoutes(app, service)
+  if (hasProviders) providerRoutes(app, service)
+  if (service.settings.emailLink || hasProviders) exchangeRoutes(app, service)
   emailRoutes(app, service)
   pageRoutes(app, service)
   if (service.settings.passkeys) passkeyRoutes(app, service)
