@@ -14,11 +14,8 @@ export interface AddressOwner {
   readonly userId: string | undefined
 }
 
-/** The columns that {@link readOwner} reads, of `_users AS u`. */
-export const OWNER_COLUMNS = `u.id AS "userId"`
-
 export function ownerQuery(email: string): Query {
-  return { sql: `SELECT ${OWNER_COLUMNS} FROM _users u WHERE u.email = ?`, params: [email] }
+  return { sql: 'SELECT id AS "userId" FROM _users WHERE email = ?', params: [email] }
 }
 
 export function readOwner(email: string, row: ResultRow | undefined): AddressOwner {

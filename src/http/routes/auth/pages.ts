@@ -107,7 +107,7 @@ function addPage(app: Hono<AppEnv>, project: string, page: Page): void {
     return answerPage(c, project, page.ask(token), { sites })
   })
   app.post(path, async (c) => {
-    const fields = c.req.raw.body === null ? new URLSearchParams() : await readForm(c.req.raw)
+    const fields = hasBody(c.req.raw) ? await readForm(c.req.raw) : new URLSearchParams()
     const token = fields.get("token") ?? c.req.query("token")
     if (!isToken(token)) return answerPage(c, project, incomplete, { status: 400 })
     try {
@@ -118,6 +118,11 @@ function addPage(app: Hono<AppEnv>, project: string, page: Page): void {
       return refusalPage(c, project, page, token, error)
     }
   })
+}
+
+/** A request without a body has an empty stream over HTTP, not null. */
+function hasBody({ body, headers }: Request): boolean {
+  return body !== null && (headers.has("Content-Type") || Number(headers.get("Content-Length")) > 0)
 }
 
 function isToken(token: string | undefined): token is string {
