@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
+import { commonPasswords } from "../src/auth/common-passwords.ts"
 import { LIFETIME_MS, mint } from "../src/auth/one-time.ts"
 import { refusePassword } from "../src/auth/password-rules.ts"
 import { createPasswords } from "../src/auth/passwords.ts"
@@ -164,6 +165,7 @@ async function setPassword(order: Order, { id, name }: Account): Promise<string>
     name: name ?? undefined,
     projectName: backend.auth?.name ?? "",
     minLength,
+    common: commonPasswords(await readFile(join(PROJECT_ROOT, "src/auth/common-passwords.txt"), "utf8")),
   })
   if (refusal) throw new TypeError(`The password ${refusal.message}.`)
   const secrets = createSecrets(await ensureDevVars(PROJECT_ROOT))

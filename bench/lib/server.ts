@@ -73,12 +73,12 @@ async function bundle(entry: string, folder: string) {
   const main = join(PROJECT_ROOT, `bench/app/${entry}.ts`)
   const run = await runWrangler(["deploy", main, "--config", CONFIG, "--dry-run", "--minify", "--outdir", outdir])
   if (run.code !== 0) throw new Error(run.output)
-  const wasm = (await readdir(outdir)).filter((file) => file.endsWith(".wasm"))
+  const imports = (await readdir(outdir)).filter((file) => /\.(wasm|txt)$/.test(file))
   return [
     { type: "ESModule" as const, path: `${entry}.js`, contents: await readFile(join(outdir, `${entry}.js`), "utf8") },
     ...(await Promise.all(
-      wasm.map(async (path) => ({
-        type: "CompiledWasm" as const,
+      imports.map(async (path) => ({
+        type: path.endsWith(".wasm") ? ("CompiledWasm" as const) : ("Text" as const),
         path,
         contents: new Uint8Array(await readFile(join(outdir, path))),
       })),

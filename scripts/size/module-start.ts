@@ -25,12 +25,12 @@ const workerd = (createRequire(import.meta.url)("workerd") as { default: string 
 export interface Bundle {
   readonly folder: string
   readonly main: string
-  /** What the main module imports. */
-  readonly wasm: readonly string[]
+  /** What the main module imports: WebAssembly and texts. */
+  readonly imports: readonly string[]
 }
 
 export async function measureStartMs(bundle: Bundle): Promise<number> {
-  const nothing: Bundle = { folder: bundle.folder, main: EMPTY, wasm: [] }
+  const nothing: Bundle = { folder: bundle.folder, main: EMPTY, imports: [] }
   await writeFile(join(bundle.folder, EMPTY), "export default {}")
   const empty: number[] = []
   const full: number[] = []
@@ -65,11 +65,14 @@ async function processorMs(pid: number | undefined): Promise<number | undefined>
   return (Number(user) + Number(system)) * TICK_MS
 }
 
-function workerdConfig({ main, wasm }: Bundle): string {
+function workerdConfig({ main, imports }: Bundle): string {
   const { compatibility_date, compatibility_flags } = readConfig({ config: join(PROJECT_ROOT, "wrangler.toml") })
   const modules = [
     `(name = "worker.js", esModule = embed ${JSON.stringify(main)})`,
-    ...wasm.map((file) => `(name = ${JSON.stringify(file)}, wasm = embed ${JSON.stringify(file)})`),
+    ...imports.map((file) => {
+      const kind = file.endsWith(".wasm") ? "wasm" : "text"
+      return `(name = ${JSON.stringify(file)}, ${kind} = embed ${JSON.stringify(file)})`
+    }),
   ]
   const worker = `(
     compatibilityDate = ${JSON.stringify(compatibility_date)},

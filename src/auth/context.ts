@@ -7,6 +7,7 @@ import type { Database } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
 import type { MailFacts } from "../mail/compose.ts"
 import type { MailPurpose } from "../mail/templates.ts"
+import type { CommonPasswords } from "./common-passwords.ts"
 import type { Passwords } from "./passwords.ts"
 import type { Secrets } from "./secrets.ts"
 import type { AuthSettings } from "./settings.ts"
@@ -43,6 +44,7 @@ export interface AuthContext {
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly passwords: Passwords
+  readonly commonPasswords: CommonPasswords
   readonly guessing: Guessing
   /** Where this API is reached: scheme, host and port. */
   readonly baseUrl: string

@@ -1,6 +1,6 @@
 /** Which new passwords are refused. */
 
-import { commonPasswords } from "./common-passwords.ts"
+import type { CommonPasswords } from "./common-passwords.ts"
 
 /** Characters; longer than any passphrase, and short enough to be read at once. */
 const MOST_CHARACTERS = 256
@@ -14,6 +14,7 @@ export interface PasswordRules {
   projectName: string
   /** Characters: Unicode code points after NFC. */
   minLength: number
+  common: CommonPasswords
 }
 
 export type PasswordRefusal = {
@@ -34,7 +35,7 @@ export function refusePassword(password: string, rules: PasswordRules): Password
   if (length > MOST_CHARACTERS) {
     return { code: "too_big", message: `must have at most ${MOST_CHARACTERS} characters` }
   }
-  if (commonPasswords().has(text.toLowerCase())) {
+  if (rules.common().has(text.toLowerCase())) {
     return { code: "common_password", message: "is one of the passwords that are guessed first" }
   }
   const what = containedName(text, rules)

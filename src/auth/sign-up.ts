@@ -29,7 +29,7 @@ export async function signUp(context: AuthContext, wanted: SignUp): Promise<Sign
 
 /** @throws SelvedgeError `validation_failed` with a pointer to the password. */
 export function checkPassword(
-  { settings }: AuthContext,
+  { settings, commonPasswords }: AuthContext,
   password: string,
   { email, name, pointer = "/password" }: { email?: string | null; name?: string | null | undefined; pointer?: string },
 ): void {
@@ -38,6 +38,7 @@ export function checkPassword(
     name: name ?? undefined,
     projectName: settings.name,
     minLength: settings.password!.minLength,
+    common: commonPasswords,
   })
   if (refusal) throw validationFailed([{ pointer, ...refusal }])
 }

@@ -1,0 +1,2 @@
+/** Stands for a library that a bundle is measured without. */
+export {}

@@ -1,0 +1,3 @@
+/** What wrangler and the test runner make of an import of the file beside this one. */
+declare const commonPasswords: string
+export default commonPasswords
