@@ -89,9 +89,9 @@ function openApps(backend: Backend, env: Env): Apps {
       argon2,
       tokens,
       isLocal: env.SELVEDGE_LOCAL === "true",
+      variable: (name) => textOf(Reflect.get(env, name)),
       mail: { resendKey: env.RESEND_API_KEY, binding: env.EMAIL },
       now,
-      variable: (name) => textOf(Reflect.get(env, name)),
       log,
     })
     whole ??= createApp({ ...options, signIn })

@@ -3,8 +3,8 @@
 import type { Hono } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { createPasswords } from "../../auth/passwords.ts"
-import { createSecrets } from "../../auth/secrets.ts"
 import { createProviders, type ProvidersOptions } from "../../auth/providers/registry.ts"
+import { createSecrets } from "../../auth/secrets.ts"
 import type { AuthSettings } from "../../auth/settings.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import type { Clock } from "../../core/clock.ts"
@@ -32,13 +32,13 @@ export interface SignInOptions {
   readonly tokens: Tokens
   /** Whether this is a developer's machine: mails are caught, and shown to admins. */
   readonly isLocal: boolean
-  readonly mail: { readonly resendKey: string | undefined; readonly binding: EmailBinding | undefined }
-  readonly now: Clock
-  readonly log: AuthService["log"]
   /** What the environment says under a name that the application chose, such as that of a provider's secret. */
   readonly variable: ProvidersOptions["read"]
   /** How providers are reached; the runtime's own unless told. */
   readonly fetch?: ProvidersOptions["fetch"]
+  readonly mail: { readonly resendKey: string | undefined; readonly binding: EmailBinding | undefined }
+  readonly now: Clock
+  readonly log: AuthService["log"]
 }
 
 /** @returns What adds the routes of sign-in to an application. */
@@ -51,16 +51,16 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     secrets,
     tokens,
     passwords: createPasswords({ module: options.argon2, secrets }),
-    attempts: createAttempts({ namespace: options.limiter, now }),
-    transport: openTransport(options),
-    catching: isLocal,
-    origins,
     providers: createProviders({
       presets: settings.providers,
       read: options.variable,
       allowLoopback: isLocal,
       ...(options.fetch && { fetch: options.fetch }),
     }),
+    attempts: createAttempts({ namespace: options.limiter, now }),
+    transport: openTransport(options),
+    catching: isLocal,
+    origins,
     log,
   }
   return (app) => {
