@@ -108,6 +108,7 @@ CREATE TABLE "_auth_events" (
   "detail" TEXT CHECK (json_valid("detail"))
 ) STRICT;
 CREATE INDEX "_auth_events_user" ON "_auth_events" ("user_id", "id");
+CREATE INDEX "_auth_events_actor" ON "_auth_events" ("actor");
 CREATE INDEX "_auth_events_at" ON "_auth_events" ("at");
 CREATE TABLE "_mails" (
   "id" TEXT PRIMARY KEY NOT NULL,

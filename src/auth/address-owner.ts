@@ -2,10 +2,11 @@
 
 import { readFailure } from "../db/errors.ts"
 import type { Query, ResultRow } from "../db/query.ts"
+import { anonymousCaller } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { proveEmail } from "./prove-email.ts"
-import { anonymousCaller, type SignedIn, signIn } from "./sign-in.ts"
+import { type SignedIn, signIn } from "./sign-in.ts"
 import { openAccount } from "./sign-up.ts"
 
 export interface AddressOwner {

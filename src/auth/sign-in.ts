@@ -5,6 +5,7 @@ import { FRESHNESS } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
+import { anonymousCaller, requireAnonymous } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
 import { type AuthEventName, eventQuery } from "./events.ts"
 import { hashOf, LIFETIME_MS } from "./one-time.ts"
@@ -44,11 +45,6 @@ export async function signIn(context: AuthContext, proof: Proof, options: SignIn
     if (failure.kind !== "guard" || failure.code !== "no_merge") throw error
     return run(context, proof, options, undefined, from)
   }
-}
-
-/** The anonymous user that a request's own access token names. */
-export function anonymousCaller({ caller }: AuthContext): string | undefined {
-  return caller.session?.anonymous ? caller.id : undefined
 }
 
 export function isSession(signedIn: SignedIn): signedIn is Session {
@@ -99,11 +95,8 @@ SELECT 'mfa', ?, u.id, ?, ? FROM _users u WHERE u.id = ? AND ${STANDS} AND u.mfa
 function mergeQueries(context: AuthContext, sessionId: string, from: string, to: string): Query[] {
   const now = context.now()
   return [
-    guard(
-      `SELECT 'no_merge' WHERE NOT EXISTS (SELECT 1 FROM _sessions WHERE id = ?)
-  OR NOT EXISTS (SELECT 1 FROM _users WHERE id = ? AND is_anonymous = 1 AND deleted_at IS NULL)`,
-      [sessionId, from],
-    ),
+    guard("SELECT 'no_merge' WHERE NOT EXISTS (SELECT 1 FROM _sessions WHERE id = ?)", [sessionId]),
+    requireAnonymous(context, from, "no_merge"),
     ...context.settings.merge(from, to, context.orm).map((statement) => statement.toSQL()),
     eventQuery(context, { event: "accounts_merged", userId: to, detail: { from } }),
     endSessions(from, now),

@@ -2,14 +2,14 @@
 
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
 import { readFailure } from "../db/errors.ts"
-import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
+import { anonymousCaller, requireAnonymous } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { LIFETIME_MS, type Minted, mint } from "./one-time.ts"
 import { refusePassword } from "./password-rules.ts"
 import { endSessions } from "./sessions.ts"
-import { anonymousCaller, type SignedIn, signIn } from "./sign-in.ts"
+import { type SignedIn, signIn } from "./sign-in.ts"
 import { insertUser } from "./users.ts"
 
 export interface SignUp {
@@ -105,10 +105,7 @@ export function openAccount(
   return {
     id: anonymousId,
     queries: [
-      guard(
-        "SELECT 'not_anonymous' WHERE NOT EXISTS (SELECT 1 FROM _users WHERE id = ? AND is_anonymous = 1 AND deleted_at IS NULL)",
-        [anonymousId],
-      ),
+      requireAnonymous(context, anonymousId, "not_anonymous"),
       {
         sql: "UPDATE _users SET email = ?, email_verified = ?, name = coalesce(?, name), is_anonymous = 0 WHERE id = ?",
         params: [user.email, user.emailVerified ? 1 : 0, user.name, anonymousId],

@@ -186,7 +186,11 @@ export const authEvents = sqliteTable(
     result: text({ enum: ["ok", "refused"] }).notNull(),
     detail: text({ mode: "json" }).$type<Record<string, unknown>>(),
   },
-  (t) => [index("_auth_events_user").on(t.userId, t.id), index("_auth_events_at").on(t.at)],
+  (t) => [
+    index("_auth_events_user").on(t.userId, t.id),
+    index("_auth_events_actor").on(t.actor),
+    index("_auth_events_at").on(t.at),
+  ],
 )
 
 /** What the mail catcher holds; filled in local work only. */

@@ -115,3 +115,15 @@ test("a backend that doesn't name it has no anonymous users", async () => {
   const closed = createAuthScenario({ anonymous: false })
   expect(await closed.auth("anonymous")).toMatchObject({ status: 404 })
 })
+
+test("a token of an anonymous session that has ended neither becomes an account nor moves a cart", async () => {
+  const person = await scenario.newUser()
+  const before = await visitor([6])
+  expect(await scenario.auth("sign-out", undefined, { token: before.accessToken })).toMatchObject({ status: 204 })
+  const token = before.accessToken
+  const upgraded = await scenario.auth("sign-up", { email: "late@example.com", password: PASSWORD }, { token })
+  expect(upgraded).toMatchObject({ status: 409, body: { code: "conflict" } })
+  const { status, body } = await scenario.auth("sign-in", { email: person.email, password: PASSWORD }, { token })
+  expect(status).toBe(200)
+  expect(await cartOf(body)).toEqual([0, 0])
+})
