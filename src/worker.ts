@@ -2,6 +2,7 @@
 
 import type { Hono } from "hono"
 import argon2 from "./auth/argon2.wasm"
+import commonPasswords from "./auth/common-passwords.txt"
 import { createKeys } from "./auth/keys.ts"
 import type { AuthSettings } from "./auth/settings.ts"
 import { createTokens } from "./auth/tokens.ts"
@@ -87,6 +88,7 @@ function openApps(backend: Backend, env: Env): Apps {
       secret: env.SELVEDGE_SECRET,
       previousSecret: env.SELVEDGE_SECRET_PREVIOUS,
       argon2,
+      commonPasswords,
       tokens,
       isLocal: env.SELVEDGE_LOCAL === "true",
       variable: (name) => textOf(Reflect.get(env, name)),

@@ -2,6 +2,7 @@
 
 import type { Hono } from "hono"
 import type { Collections } from "../../access/model.ts"
+import { commonPasswords } from "../../auth/common-passwords.ts"
 import { createPasswords } from "../../auth/passwords.ts"
 import { createProviders, type ProvidersOptions } from "../../auth/providers/registry.ts"
 import { createSecrets } from "../../auth/secrets.ts"
@@ -29,6 +30,8 @@ export interface SignInOptions {
   readonly previousSecret: string | undefined
   /** Compiled `argon2.wasm`. */
   readonly argon2: WebAssembly.Module
+  /** The text of `common-passwords.txt`. */
+  readonly commonPasswords: string
   readonly tokens: Tokens
   /** Whether this is a developer's machine: mails are caught, and shown to admins. */
   readonly isLocal: boolean
@@ -50,6 +53,7 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     settings,
     secrets,
     tokens,
+    commonPasswords: commonPasswords(options.commonPasswords),
     passwords: createPasswords({ module: options.argon2, secrets }),
     providers: createProviders({
       presets: settings.providers,

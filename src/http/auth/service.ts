@@ -1,6 +1,7 @@
 /** What sign-in is made of in one isolate, and how a request sees it. */
 
 import type { Context } from "hono"
+import type { CommonPasswords } from "../../auth/common-passwords.ts"
 import type { AuthContext, Client, Guessing } from "../../auth/context.ts"
 import type { Passwords } from "../../auth/passwords.ts"
 import type { Providers } from "../../auth/providers/registry.ts"
@@ -18,6 +19,7 @@ export interface AuthService {
   readonly secrets: Secrets
   readonly tokens: Tokens
   readonly passwords: Passwords
+  readonly commonPasswords: CommonPasswords
   readonly providers: Providers
   readonly attempts: Attempts
   readonly transport: MailTransport
@@ -29,7 +31,7 @@ export interface AuthService {
 }
 
 export function authContext(c: Context<AppEnv>, service: AuthService): AuthContext {
-  const { settings, secrets, tokens, passwords } = service
+  const { settings, secrets, tokens, passwords, commonPasswords } = service
   const { caller, db, records, requestId } = c.get("state")
   const client = readClient(c.req.raw)
   const baseUrl = settings.url ?? new URL(c.req.url).origin
@@ -45,6 +47,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
     secrets,
     tokens,
     passwords,
+    commonPasswords,
     db,
     caller,
     client,
