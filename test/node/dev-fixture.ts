@@ -18,7 +18,11 @@ export interface DevServer {
 
 /** @throws Error with its output, when it ends instead of serving. */
 export async function startDev(...flags: string[]): Promise<DevServer> {
-  const port = await freePort()
+  return startDevAt(await freePort(), ...flags)
+}
+
+/** For those who must know the port beforehand. */
+export async function startDevAt(port: number, ...flags: string[]): Promise<DevServer> {
   const child = spawnDev(["--port", String(port), ...flags])
   const output = collect(child)
   const exited = once(child, "exit") as Promise<[number | null]>
@@ -45,7 +49,7 @@ export async function runDev(...flags: string[]): Promise<{ code: number | null;
   return { code, output: output() }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const listener = createServer()
   await once(listener.listen(0, "127.0.0.1"), "listening")
   const { port } = listener.address() as { port: number }

@@ -1,23 +1,21 @@
 /** The guide to sign-in, made real: its app/auth.ts signs people in from a site of another origin, by its JavaScript. */
 
 import { execFile } from "node:child_process"
-import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { createServer, type Server } from "node:http"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { generateSync } from "otplib"
 import { type BrowserContext, chromium, type Page } from "playwright-core"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
-import { type DevServer, startDev } from "./dev-fixture.ts"
+import { type DevServer, freePort, startDevAt } from "./dev-fixture.ts"
+import { startUpstream, type Upstream } from "./providers-fixture.ts"
+import { FOLDER, SITE, serveSite, textOf, writeShop } from "./sign-in-guide-fixture.ts"
 
-const GUIDE = await readFile(join(PROJECT_ROOT, "docs/guides/sign-in.md"), "utf8")
-/** Inside the project, so that `selvedge` is found by its name. */
-const FOLDER = join(import.meta.dirname, ".sign-in-guide-tmp")
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
 const FLAGS = [
   "--no-sandbox",
@@ -28,20 +26,24 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ]
-/** Listed in the shop's origins. */
-const SITE = "http://localhost:8788"
 const PASSWORD = "a long enough passphrase"
 const REQUEST = /^curl .*? +# (\d{3})$/
 
-const blocks = [...GUIDE.matchAll(/^```(\w*)\n([\s\S]*?)\n```$/gm)].map(([, language, text]) => ({
-  language: language!,
-  text: text!,
-}))
-const textOf = (language: string) => blocks.filter((block) => block.language === language).map(({ text }) => text)
+interface MailLine {
+  level: "info"
+  event: "mail"
+  to: string
+  purpose: string
+  subject: string
+  /** The link, or the code. */
+  link: string
+}
 
 describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
   let state: string
   let shop: DevServer
+  /** The provider that the guide calls `company`. */
+  let company: Upstream
   let site: Server
   let browser: BrowserContext
   let page: Page
@@ -50,15 +52,20 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
 
   beforeAll(async () => {
     state = await mkdtemp(join(tmpdir(), "selvedge-sign-in-guide-"))
-    shop = await startDev("--persist-to", join(state, "shop"), await writeShop())
+    const port = await freePort()
+    const redirectUri = `http://localhost:${port}/v1/auth/oauth/company/callback`
+    company = await startUpstream({ clientId: "shop", clientSecret: "s".repeat(32), redirectUri })
+    const variables = { ISSUER: company.issuer, CLIENT_ID: "shop", CLIENT_SECRET: "s".repeat(32) }
+    const flags = Object.entries(variables).flatMap(([name, value]) => ["--var", `COMPANY_${name}:${value}`])
+    shop = await startDevAt(port, "--persist-to", join(state, "shop"), await writeShop(), ...flags)
     site = await serveSite(shop.port)
     const listed = await fetch(`http://localhost:${shop.port}/v1/films?limit=2&fields=id`)
     films = ((await listed.json()) as { data: { id: string }[] }).data.map(({ id }) => id)
-    const { port } = site.address() as AddressInfo
+    const { port: sitePort } = site.address() as AddressInfo
     browser = await chromium.launchPersistentContext(join(state, "profile"), {
       executablePath: CHROMIUM,
       headless: true,
-      args: [...FLAGS, `--host-resolver-rules=MAP localhost:8788 127.0.0.1:${port}`],
+      args: [...FLAGS, `--host-resolver-rules=MAP localhost:8788 127.0.0.1:${sitePort}`],
     })
     page = await browser.newPage()
     await page.goto(SITE)
@@ -68,6 +75,7 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
     await browser?.close()
     site?.close()
     await shop?.stop()
+    await company?.close()
     await rm(FOLDER, { recursive: true, force: true })
     if (state) await rm(state, { recursive: true, force: true })
   })
@@ -77,6 +85,76 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
     expect(signedUp).toMatchObject({ user: { email: "ada@example.com", isAnonymous: false }, expiresIn: 600 })
     await page.reload()
     expect(await run("me()")).toMatchObject({ email: "ada@example.com", name: "Ada" })
+  })
+
+  test("14: confirms its address by the button behind the link, and not by the link alone", async () => {
+    const { link, ...line } = await mailTo("ada@example.com", "verify-email")
+    const [shown] = textOf("json").map((text) => JSON.parse(text) as MailLine)
+    expect(line).toEqual({ ...shown, link: undefined })
+    expect(link.replace(/=[\w-]{43}$/, "=…")).toBe(shown!.link.replace(":8787", `:${shop.port}`))
+    expect((await fetch(link)).status).toBe(200)
+    expect(await run("me()")).toMatchObject({ emailVerified: false })
+    await page.goto(link)
+    await page.getByRole("button").click()
+    await page.getByText("is the address of your account").waitFor()
+    await page.goto(SITE)
+    expect(await run("me()")).toMatchObject({ emailVerified: true })
+  })
+
+  test("changes its address and its password, and asks for a new one", async () => {
+    expect(await run('changeEmail("ada.l@example.com")')).toMatchObject({ user: { email: "ada@example.com" } })
+    await mailTo("ada.l@example.com", "change-email")
+    const changed = await run(`changePassword("${PASSWORD}", "${PASSWORD} of mine")`)
+    expect(changed).toMatchObject({ user: { email: "ada@example.com" } })
+    expect(await run('forgotPassword("ada@example.com")')).toBeUndefined()
+    const { link } = await mailTo("ada@example.com", "reset-password")
+    await page.goto(link)
+    await page.getByLabel(/password/i).fill(PASSWORD)
+    await page.getByRole("button").click()
+    await page.getByText("Your password is set").waitFor()
+    await page.goto(SITE)
+    expect(await run("me()")).toMatchObject({ status: 401 })
+    expect(await run(`signIn("ada@example.com", "${PASSWORD}")`)).toMatchObject({ user: { name: "Ada" } })
+    expect(await run("confirmAgain()")).toMatchObject({ status: 409 })
+  })
+
+  test("signs in by a code, which makes an account where there is none", async () => {
+    await run("signOut()")
+    expect(await run('sendCode("cy@example.com")')).toBeUndefined()
+    const { link: code } = await mailTo("cy@example.com", "sign-in-code")
+    const wrong = code === "000000" ? "000001" : "000000"
+    expect(await run(`signInWithCode("cy@example.com", "${wrong}")`)).toMatchObject({ status: 401 })
+    expect(await run(`signInWithCode("cy@example.com", "${code}")`)).toMatchObject({
+      user: { email: "cy@example.com", emailVerified: true },
+    })
+  })
+
+  test("signs in by a link, which leads back to the site", async () => {
+    await run("signOut()")
+    expect(await run('sendLink("cy@example.com")')).toBeUndefined()
+    const { link } = await mailTo("cy@example.com", "sign-in-link")
+    await page.goto(link)
+    await page.getByRole("button").click()
+    await page.waitForURL(`${SITE}/back?code=*`)
+    expect(await run("comeBack()")).toMatchObject({ user: { email: "cy@example.com" } })
+    expect(page.url()).toBe(`${SITE}/back`)
+  })
+
+  test("signs in with a provider, and takes it into another account", async () => {
+    await run("signOut()")
+    expect(await run("providers()")).toEqual({ data: [{ name: "company", issuer: company.issuer }] })
+    await passProvider('signInWith("company")', "eve")
+    await page.waitForURL(`${SITE}/back?code=*`)
+    expect(await run("comeBack()")).toMatchObject({ user: { email: "eve@people.example", emailVerified: true } })
+
+    await run("signOut()")
+    await run(`signIn("ada@example.com", "${PASSWORD}")`)
+    await browser.clearCookies({ domain: "127.0.0.1" })
+    await passProvider('link("company")', "lovelace")
+    await page.waitForURL(`${SITE}/linked?code=*`)
+    expect(await run("comeBackLinked()")).toMatchObject({ provider: "company", email: "lovelace@people.example" })
+    expect(await run("identities()")).toMatchObject({ data: [{ provider: "company" }] })
+    expect(await run('unlink("company")')).toBeUndefined()
   })
 
   test("31: refreshes once for many calls, in two tabs at once as well", async () => {
@@ -209,6 +287,33 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
     return tab.evaluate(`${inPage}.catch((error) => ({ message: String(error), ...error }))`)
   }
 
+  /** Waits for the line that the shop prints. */
+  async function mailTo(to: string, purpose: string): Promise<MailLine> {
+    return vi.waitUntil(
+      () => {
+        const lines = shop
+          .output()
+          .split("\n")
+          .filter((line) => line.startsWith('{"level":"info","event":"mail"'))
+        return lines
+          .map((line) => JSON.parse(line) as MailLine)
+          .findLast((mail) => mail.to === to && mail.purpose === purpose)
+      },
+      { timeout: 10_000 },
+    )
+  }
+
+  /** What a person does at the provider that the expression leads to. */
+  async function passProvider(expression: string, login: string): Promise<void> {
+    await run(expression)
+    await page.waitForURL(`${company.issuer}/**`, { waitUntil: "domcontentloaded" })
+    await page.locator("input[name=login]").fill(login)
+    await page.locator("input[name=password]").fill("any")
+    await page.locator("button[type=submit]").click()
+    await page.locator("input[name=prompt][value=consent]").waitFor({ state: "attached" })
+    await page.locator("button[type=submit]").click()
+  }
+
   function putIntoCart(film: number): string {
     return `call("POST", "/cart", { filmId: "${films[film]}", quantity: 2 })`
   }
@@ -243,35 +348,19 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
   }
 })
 
+test("its settings compile", async () => {
+  await writeShop()
+  await writeFile(join(FOLDER, "tsconfig.json"), '{ "extends": "../../../tsconfig.json", "include": ["**/*.ts"] }')
+  const tsc = join(PROJECT_ROOT, "node_modules/typescript/bin/tsc")
+  const { stdout } = await promisify(execFile)(process.execPath, [tsc, "-p", FOLDER], { cwd: PROJECT_ROOT }).catch(
+    (error) => error,
+  )
+  await rm(FOLDER, { recursive: true })
+  expect(stdout).toBe("")
+})
+
 test("the sites that it lists are the shop's", async () => {
   const backend = await readFile(join(PROJECT_ROOT, "app/backend.ts"), "utf8")
   const [shown] = textOf("ts").filter((text) => text.startsWith("// app/backend.ts"))
   expect(backend).toContain(shown!.split("\n").slice(1).join("\n"))
 })
-
-/** The shop with the `app/auth.ts` of the guide. @returns Its entry. */
-async function writeShop(): Promise<string> {
-  const [auth] = textOf("ts").filter((text) => text.startsWith("// app/auth.ts"))
-  await rm(FOLDER, { recursive: true, force: true })
-  await mkdir(FOLDER)
-  await cp(join(PROJECT_ROOT, "app"), join(FOLDER, "app"), { recursive: true })
-  await writeFile(join(FOLDER, "app/auth.ts"), auth!)
-  return join(FOLDER, "app/worker.ts")
-}
-
-/** One page that can load the guide's module, and what that imports. */
-async function serveSite(shopPort: number): Promise<Server> {
-  const library = join(PROJECT_ROOT, "node_modules/@simplewebauthn/browser/esm")
-  const imports = { "@simplewebauthn/browser": "/library/index.js" }
-  const html = `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>`
-  const code = textOf("js").join("\n\n").replaceAll("localhost:8787", `localhost:${shopPort}`)
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url!, SITE).pathname
-    const isScript = path.endsWith(".js")
-    response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html")
-    if (path.startsWith("/library/")) response.end(await readFile(join(library, path.slice("/library/".length))))
-    else response.end(isScript ? code : html)
-  })
-  await once(server.listen(0, "127.0.0.1"), "listening")
-  return server
-}
