@@ -25,7 +25,7 @@ const HEADERS = {
 }
 export type HeaderName = keyof typeof HEADERS
 
-/** What stands in the way of a request, by the status that it answers. 429 comes with the limiter. */
+/** What stands in the way of a request, by the status that it answers. */
 const REFUSALS = {
   400: {
     description: "The request can't be read: its JSON, a query parameter or a header.",
@@ -33,10 +33,10 @@ const REFUSALS = {
   },
   401: {
     description: "Nobody is signed in where somebody must be, or the token is not good.",
-    codes: ["unauthenticated", "token_expired"],
+    codes: ["unauthenticated", "token_expired", "invalid_credentials"],
     headers: ["WWW-Authenticate"],
   },
-  403: { description: "The caller may not do this.", codes: ["forbidden"] },
+  403: { description: "The caller may not do this.", codes: ["forbidden", "reauthentication_required"] },
   404: { description: "There is no such record, or the caller may not read it.", codes: ["not_found"] },
   405: {
     description: "The path has no such method.",
@@ -60,6 +60,11 @@ const REFUSALS = {
     codes: ["validation_failed", "idempotency_mismatch"],
   },
   428: { description: "A header is missing that this operation demands.", codes: ["precondition_required"] },
+  429: {
+    description: "Too many attempts, of this caller or on this account.",
+    codes: ["rate_limited"],
+    headers: ["Retry-After"],
+  },
   500: { description: "Something went wrong inside; the request id finds it in the log.", codes: ["internal"] },
   503: { description: "Too busy; try again.", codes: ["overloaded"], headers: ["Retry-After"] },
   504: { description: "It took too long.", codes: ["timeout"] },

@@ -8,7 +8,7 @@ import { Components, type Json } from "./components.ts"
 import { BATCH_TAG, batchPath, OPERATIONS_TAG, operationPaths } from "./engine-paths.ts"
 import { SHARED_PARAMETERS } from "./parameters.ts"
 import { GROUND_RULES, GROUPS_SCHEMA, PAGE_SCHEMA } from "./prose.ts"
-import { ROUTES_TAG, routePaths } from "./route-paths.ts"
+import { routePaths, routeTags } from "./route-paths.ts"
 
 /** What the document says about the API as a whole. */
 export interface DocumentInfo {
@@ -55,7 +55,7 @@ export function createDocument({ collections, routes, info = UNNAMED }: Document
     servers: [{ url: "/", description: "This host." }],
     tags: [
       ...shown.map(({ tag }) => tag),
-      ...(Object.keys(own).length > 0 ? [ROUTES_TAG] : []),
+      ...routeTags(Object.keys(own)),
       ...(shown.length > 0 ? [BATCH_TAG] : []),
       OPERATIONS_TAG,
     ],

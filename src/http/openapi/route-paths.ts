@@ -9,7 +9,33 @@ import { parameterRef } from "./parameters.ts"
 import { STRICT } from "./prose.ts"
 import { zodSchema } from "./zod-schema.ts"
 
-export const ROUTES_TAG = { name: "application", description: "What the application does beyond its collections." }
+interface Tag {
+  readonly name: string
+  readonly description: string
+  /** Beginnings of the paths under it. */
+  readonly paths: readonly string[]
+}
+
+/** The first that fits. */
+const TAGS: readonly Tag[] = [
+  {
+    name: "sign-in",
+    description: "Accounts, sessions, second factors, passkeys, providers and API keys.",
+    paths: ["/v1/auth/", "/.well-known/"],
+  },
+  { name: "admin", description: "For the role `admin` and the service.", paths: ["/v1/admin/"] },
+  { name: "application", description: "What the application does beyond its collections.", paths: ["/"] },
+]
+
+/** The tags of these paths, in their order. */
+export function routeTags(paths: readonly string[]): Omit<Tag, "paths">[] {
+  const names = new Set(paths.map(tagOf))
+  return TAGS.filter(({ name }) => names.has(name)).map(({ name, description }) => ({ name, description }))
+}
+
+function tagOf(path: string): string {
+  return TAGS.find(({ paths }) => paths.some((start) => path.startsWith(start)))!.name
+}
 
 type Route = Pick<RouterRoute, "path" | "method" | "handler">
 
@@ -26,7 +52,7 @@ export function routePaths(routes: readonly Route[], components: Components): Re
     const operationId = known ? (known as { operationId: string }).operationId : nameOf(method, template, names)
     paths[template] ??= parameters.length > 0 ? { parameters } : {}
     paths[template][method.toLowerCase()] = options
-      ? described(operationId, method, options, parameters.length > 0, components)
+      ? described(operationId, method, template, options, components)
       : plain(operationId, method, template)
   }
   return paths
@@ -66,8 +92,8 @@ function nameOf(method: string, template: string, names: Set<string>): string {
 function described(
   operationId: string,
   method: string,
+  template: string,
   options: EndpointOptions,
-  hasParameters: boolean,
   components: Components,
 ): Json {
   const { summary, description, body, answer, problems, idempotency, strict } = options
@@ -77,22 +103,24 @@ function described(
     ...queryParameters(options, `${name}Query`, components),
     ...(idempotency ? [parameterRef(idempotency === "required" ? "idempotencyKeyRequired" : "idempotencyKey")] : []),
   ]
+  const isSignIn = tagOf(template) === "sign-in"
   const statuses: RefusalStatus[] = [
     400,
     401,
-    ...(mayForbid("write", audience) ? [403 as const] : []),
-    ...(hasParameters ? [404 as const] : []),
+    ...(mayForbid("write", audience) || isSignIn ? [403 as const] : []),
+    ...(template.includes("{") ? [404 as const] : []),
     406,
     ...(method === "GET" ? [] : [409 as const]),
     ...(body ? [413 as const, 415 as const] : []),
     ...(body || problems?.length || idempotency ? [422 as const] : []),
     ...(idempotency === "required" ? [428 as const] : []),
+    ...(isSignIn && method !== "GET" ? [429 as const] : []),
     ...BREAKDOWNS,
   ]
   const answerSchema = answer.schema ? zodSchema(answer.schema, `${name}Answer`, components) : {}
   return {
     operationId,
-    tags: [ROUTES_TAG.name],
+    tags: [tagOf(template)],
     summary,
     description: [description, audience.sentence, strict && STRICT, problemsOf(problems)].filter(Boolean).join(" "),
     security: audience.security,
@@ -138,7 +166,7 @@ function bodyContent(method: string, content: Json): Json {
 function plain(operationId: string, method: string, template: string): Json {
   return {
     operationId,
-    tags: [ROUTES_TAG.name],
+    tags: [tagOf(template)],
     summary: `${method} ${template}`,
     security: [{}, { bearer: [] }],
     responses: { default: { description: "What the application answers." } },
