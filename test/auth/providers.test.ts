@@ -58,6 +58,8 @@ describe("the way to a provider and back", () => {
     const again = await fresh.signIn("acme", person)
     expect(again.body.user.id).toBe(body.user.id)
     expect(tripsOf(fresh).slice(-3)).toEqual([1, 2, 2])
+    const metadata = fresh.providers.acme.requests.filter(({ url }) => url.includes("/.well-known/"))
+    expect(metadata).toHaveLength(1)
   })
 
   test("lists the providers that have credentials, and knows no others", async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest"
-import { github, google } from "./presets.ts"
+import { github, google, openid } from "./presets.ts"
+import { createProviders } from "./registry.ts"
 import {
   ACCESS_TOKEN,
   CODE,
@@ -204,4 +205,23 @@ test("43: an ID token in the shape of Google's documentation is an identity", as
   })
   provider.tokens.id_token = await provider.sign({ ...claims, iss: "accounts.google.com" })
   expect((await refusalOf(attempt())).reason).toBe("provider_answer_invalid")
+})
+
+test("the environment turns providers on, and names the issuer where the application leaves it open", () => {
+  const presets = { google: google(), "my-company": openid({ scopes: ["openid", "email"] }), github: github() }
+  const on = (variables: Record<string, string>) =>
+    [...createProviders({ presets, read: (name) => variables[name] }).values()].map(({ name, issuer }) => [
+      name,
+      issuer,
+    ])
+  const company = { MY_COMPANY_CLIENT_ID: "a", MY_COMPANY_CLIENT_SECRET: "b" }
+  expect(on({})).toEqual([])
+  expect(on({ GOOGLE_CLIENT_ID: "a", GITHUB_CLIENT_SECRET: "b", ...company })).toEqual([])
+  expect(on({ ...company, MY_COMPANY_ISSUER: "https://login.acme.example/" })).toEqual([
+    ["my-company", "https://login.acme.example/"],
+  ])
+  expect(on({ GOOGLE_CLIENT_ID: "a", GOOGLE_CLIENT_SECRET: "b", GOOGLE_ISSUER: "https://evil.example" })).toEqual([
+    ["google", "https://accounts.google.com"],
+  ])
+  expect(() => on({ ...company, MY_COMPANY_ISSUER: "login.acme.example" })).toThrow(TypeError)
 })
