@@ -25,7 +25,12 @@ test("a user's token carries subject, roles, session and level, and names the ca
   const token = await tokens.sign({ ...CLAIMS, sessionId: "s1", aal: 2 })
   expect(decodeProtectedHeader(token)).toEqual({ alg: "ES256", typ: "at+jwt", kid: key.kid })
   expect(decodeJwt(token)).toEqual({ ...PAYLOAD, roles: ["staff", "admin"], sid: "s1", aal: 2 })
-  expect(await tokens.verify(token)).toEqual({ kind: "user", id: ADA, roles: ["staff", "admin"] })
+  expect(await tokens.verify(token)).toEqual({
+    kind: "user",
+    id: ADA,
+    roles: ["staff", "admin"],
+    session: { id: "s1", aal: 2, anonymous: false },
+  })
 })
 
 test("a service token names the service", async () => {
