@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
 import { commonPasswords } from "../src/auth/common-passwords.ts"
+import { newPasswordQueries } from "../src/auth/new-password.ts"
 import { LIFETIME_MS, mint } from "../src/auth/one-time.ts"
 import { refusePassword } from "../src/auth/password-rules.ts"
 import { createPasswords } from "../src/auth/passwords.ts"
 import { createSecrets } from "../src/auth/secrets.ts"
 import { endSessions } from "../src/auth/sessions.ts"
-import { insertPassword } from "../src/auth/sign-up.ts"
 import { normalEmail } from "../src/auth/users.ts"
 import type { Query, ResultRow } from "../src/db/query.ts"
 import { newId } from "../src/schema/record-columns.ts"
@@ -172,11 +172,7 @@ async function setPassword(order: Order, { id, name }: Account): Promise<string>
   const module = await compile(await readFile(join(PROJECT_ROOT, "src/auth/argon2.wasm")))
   const hash = await createPasswords({ module, secrets }).hash(password)
   const now = Date.now()
-  await execute(order, [
-    insertPassword(id, hash, now),
-    endSessions(id, now),
-    event(id, "password_changed", { by: "operator" }),
-  ])
+  await execute(order, [...newPasswordQueries(id, hash, now), event(id, "password_changed", { by: "operator" })])
   return `${order.email} has a new password, and its sessions have ended.`
 }
 
