@@ -113,14 +113,6 @@ RETURNING user_id AS "userId", payload`,
   }
 }
 
-/** Looks at a secret without using it up. */
-export function peekQuery(purpose: OneTimePurpose, secret: string, now: number): Query {
-  return {
-    sql: `SELECT user_id AS "userId", payload FROM _one_time WHERE purpose = ? AND hash = ? AND expires_at > ?`,
-    params: [purpose, hashOf(purpose, secret), now],
-  }
-}
-
 /** For the head of a batch that does what the secret is for: aborts it with the guard `used_secret` if it is gone. */
 export function takeQueries(purpose: OneTimePurpose, secret: string, now: number): Query[] {
   return [redeemQuery(purpose, secret, now), guard("SELECT 'used_secret' WHERE changes() = 0", [])]

@@ -1,13 +1,6 @@
 /** Who may use `/v1/admin`: the role `admin`, by a session or by a key with the scope `admin`, and the service. */
 
 import type { CallerRule } from "../access/rules.ts"
-import { refused } from "../access/visibility.ts"
-import type { Caller } from "../core/caller.ts"
 
 export const admin: CallerRule = (caller) =>
   caller.kind === "service" || (caller.roles.includes("admin") && (caller.scopes?.has("admin") ?? true))
-
-/** @throws SelvedgeError `unauthenticated` or `forbidden`. */
-export function requireAdmin(caller: Caller): void {
-  if (!admin(caller)) throw refused(caller)
-}

@@ -1,7 +1,10 @@
 /** Sign-up and sign-in with e-mail and password. */
 
 import { env } from "cloudflare:workers"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
+import argon2 from "../../src/auth/argon2.wasm"
+import { createPasswords } from "../../src/auth/passwords.ts"
+import { createSecrets } from "../../src/auth/secrets.ts"
 import { createAuthScenario, PASSWORD, tripsOf } from "./scenario.ts"
 
 test("whoever signs up is signed in, and gets a mail to prove the address", async () => {
@@ -122,4 +125,36 @@ test("with verification first, a known and an unknown address get the same 202, 
   ])
   expect(await scenario.mail(email)).toMatchObject({ purpose: "already-registered" })
   expect(await scenario.mail("fresh@example.com")).toMatchObject({ purpose: "verify-email" })
+})
+
+test("6: an old password that is being checked while a new one is set opens no session", async () => {
+  const scenario = createAuthScenario()
+  const { email, user } = await scenario.newUser()
+  const original = crypto.subtle.timingSafeEqual.bind(crypto.subtle)
+  let changed: Promise<unknown> | undefined
+  const spy = vi.spyOn(crypto.subtle, "timingSafeEqual").mockImplementation((a, b) => {
+    changed ??= env.DB.prepare("UPDATE _passwords SET hash = 'another' WHERE user_id = ?").bind(user.id).run()
+    return original(a, b)
+  })
+  const answer = await scenario.auth("sign-in", { email, password: PASSWORD })
+  spy.mockRestore()
+  await changed
+  expect(answer).toMatchObject({ status: 401, body: { code: "invalid_credentials" } })
+})
+
+test("4: parallel sign-ins while a hash is rewritten all succeed", async () => {
+  const scenario = createAuthScenario()
+  const { email, user } = await scenario.newUser()
+  const previousSecret = "an earlier secret, with more than 32 characters"
+  const older = createPasswords({ module: argon2, secrets: createSecrets(previousSecret) })
+  await env.DB.prepare("UPDATE _passwords SET hash = ? WHERE user_id = ?")
+    .bind(await older.hash(PASSWORD), user.id)
+    .run()
+  const rotated = createAuthScenario({}, {}, { previousSecret })
+  const answers = await Promise.all([1, 2, 3].map(() => rotated.auth("sign-in", { email, password: PASSWORD })))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  const hash = await env.DB.prepare("SELECT hash FROM _passwords WHERE user_id = ?").bind(user.id).first<string>("hash")
+  expect(hash).toContain(
+    `keyid=${createSecrets(env.SELVEDGE_SECRET).current.id.replaceAll("-", "+").replaceAll("_", "/")}$`,
+  )
 })
