@@ -7,6 +7,7 @@ import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { explainSession, standingSession } from "./fresh.ts"
 import { createKey, type KeyKind } from "./keys.ts"
+import { writeStanding } from "./standing.ts"
 
 /** Of one user. */
 const MOST_KEYS = 100
@@ -67,12 +68,12 @@ SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM _keys WHERE user_id
 }
 
 export async function listKeys(context: AuthContext, owner: KeyOwner): Promise<KeyView[]> {
-  const [rows] = await context.db.write([
-    {
-      sql: `${SELECT} WHERE user_id IS ? AND kind = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC`,
-      params: [ownerId(owner), owner.kind],
-    },
-  ])
+  const select: Query = {
+    sql: `${SELECT} WHERE user_id IS ? AND kind = ? AND revoked_at IS NULL ORDER BY created_at DESC, id DESC`,
+    params: [ownerId(owner), owner.kind],
+  }
+  const isOwn = owner.kind === "api"
+  const [rows] = isOwn ? await writeStanding(context, [select]) : await context.db.write([select])
   return rows!.map(toView)
 }
 

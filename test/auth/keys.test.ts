@@ -146,6 +146,12 @@ test("57: nobody sees or revokes another's keys", async () => {
   expect(answer).toMatchObject({ status: 404, body: { code: "not_found" } })
 })
 
+test("34: an ended session sees no keys, though its access token is still good", async () => {
+  const { accessToken: token } = await scenario.newUser()
+  await scenario.auth("sign-out", undefined, { token })
+  expect(await scenario.call("GET", "/v1/auth/keys", { token })).toMatchObject({ status: 401 })
+})
+
 test("scopes that don't exist, or are not the caller's to give, are 422 with a pointer", async () => {
   const { accessToken } = await scenario.newUser()
   const scopes = ["films:read", "films:fly", "nothing:read", "admin", "films"]
