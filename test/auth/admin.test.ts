@@ -88,6 +88,31 @@ test("59: the last admin can lose neither the role nor access, another one can",
   expect(await asBoss("PATCH", `users/${other.user.id}`, { roles: [] })).toMatchObject({ status: 200 })
 })
 
+test("59: whoever was an admin a moment ago can't use the rest of an access token to stay one", async () => {
+  for (const change of [{ roles: [] }, { banned: true }]) {
+    const person = await scenario.newUser()
+    await asBoss("PATCH", `users/${person.user.id}`, { roles: ["admin"] })
+    const { accessToken } = (await scenario.auth("sign-in", { email: person.email, password: PASSWORD })).body
+    const asFormer = (method: string, path: string, body?: unknown) =>
+      scenario.call(method, `/v1/admin/${path}`, { token: accessToken, ...(body !== undefined && { body }) })
+    expect(await asFormer("GET", "users")).toMatchObject({ status: 200 })
+    await asBoss("PATCH", `users/${person.user.id}`, change)
+    const status = "banned" in change ? 401 : 403
+    const routes = [
+      ["PATCH", `users/${person.user.id}`, { roles: ["admin"], banned: false }],
+      ["DELETE", `users/${boss.user.id}/sessions`],
+      ["POST", "keys", { name: "for later" }],
+      ["DELETE", `keys/${crypto.randomUUID()}`],
+      ["GET", "keys"],
+      ["GET", "users"],
+      ["GET", "audit"],
+    ] as const
+    for (const [method, path, body] of routes) {
+      expect(await asFormer(method, path, body), path).toMatchObject({ status })
+    }
+  }
+})
+
 test("58: fields beyond roles and ban are refused", async () => {
   const answer = await asBoss("PATCH", `users/${boss.user.id}`, { email: "x@example.com", emailVerified: true })
   expect(answer.body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(["/email", "/emailVerified"])

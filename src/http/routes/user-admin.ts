@@ -12,6 +12,8 @@ import type { AppEnv } from "../context.ts"
 import { endpoint } from "../endpoint.ts"
 import { pageParameters, pageSchema, readPage } from "../keyset.ts"
 
+// the routes are strict: whoever loses the role, or is banned, would use what is left of a token to undo it
+
 const MOST_ROLES = 50
 const role = z.string().regex(/^[\w.:-]{1,50}$/, "is made of letters, digits and _ . : -")
 const managedUser = userSchema.extend({ banned: z.boolean() })
@@ -33,6 +35,7 @@ export function userAdminRoutes(app: Hono<AppEnv>, service: AuthService): void {
     endpoint({
       summary: "List the accounts",
       access: admin,
+      strict: true,
       query: z.object({ ...pageParameters, email: z.string().transform(normalEmail).optional() }),
       answer: { status: 200, description: "Newest first", schema: pageSchema(managedUser) },
     }),
@@ -55,6 +58,7 @@ export function userAdminRoutes(app: Hono<AppEnv>, service: AuthService): void {
       description:
         "A ban ends all its sessions. Roles reach its access tokens with their next refresh, within 10 minutes. The last admin can lose neither.",
       access: admin,
+      strict: true,
       body: z.strictObject({ roles: z.array(role).max(MOST_ROLES).optional(), banned: z.boolean().optional() }),
       answer: { status: 200, description: "The account", schema: managedUser },
     }),
@@ -69,6 +73,7 @@ export function userAdminRoutes(app: Hono<AppEnv>, service: AuthService): void {
     endpoint({
       summary: "End all sessions of an account",
       access: admin,
+      strict: true,
       answer: { status: 204, description: "They have ended" },
     }),
     async (c) => {
@@ -81,6 +86,7 @@ export function userAdminRoutes(app: Hono<AppEnv>, service: AuthService): void {
     endpoint({
       summary: "List what happened to accounts",
       access: admin,
+      strict: true,
       query: z.object({ ...pageParameters, userId: z.string().optional(), event: z.string().optional() }),
       answer: { status: 200, description: "Newest first", schema: pageSchema(event) },
     }),

@@ -96,6 +96,7 @@ export function serviceKeyRoutes(app: Hono<AppEnv>, service: AuthService): void 
     endpoint({
       summary: "List the service keys",
       access: admin,
+      strict: true,
       answer: { status: 200, description: "Newest first", schema: listed },
     }),
     async (c) => c.json({ data: await listKeys(authContext(c, service), SERVICE_KEYS) }),
@@ -106,6 +107,7 @@ export function serviceKeyRoutes(app: Hono<AppEnv>, service: AuthService): void 
       summary: "Make a service key",
       description: "It acts as the service: no access rule binds it. Only an admin's own session can make one.",
       access: admin,
+      strict: true,
       body: z.strictObject({ name, expiresAt }),
       answer: { status: 201, description: "The key, shown this once", schema: made },
     }),
@@ -120,6 +122,7 @@ export function serviceKeyRoutes(app: Hono<AppEnv>, service: AuthService): void 
     endpoint({
       summary: "Revoke a service key",
       access: admin,
+      strict: true,
       answer: { status: 204, description: "It is revoked" },
     }),
     async (c) => {
