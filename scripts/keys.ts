@@ -1,6 +1,7 @@
 /** `npm run keys`: the keys that sign access tokens, in the local database or, with `--remote`, in the deployed one. */
 
 import { parseArgs } from "node:util"
+import type { Query } from "../src/db/query.ts"
 import { type D1Target, execute } from "./d1.ts"
 
 const USAGE = `npm run keys -- list
@@ -66,6 +67,7 @@ async function rotate(target: D1Target): Promise<string> {
       sql: "UPDATE _signing_keys SET retired_at = ? WHERE retired_at IS NULL RETURNING kid",
       params: [retiredAt],
     },
+    event("signing_keys_rotated", {}),
   ])
   if (rows!.length === 0) throw new TypeError("There is nothing to rotate: no key signs for good.")
   return `Another key takes over within 10 minutes; ${rows!.map(({ kid }) => kid).join(", ")} verifies until ${at(retiredAt)}.`
@@ -77,9 +79,18 @@ async function revoke(target: D1Target, kid: string): Promise<string> {
       sql: "UPDATE _signing_keys SET retired_at = ?1 WHERE kid = ?2 AND (retired_at IS NULL OR retired_at > ?1) RETURNING kid",
       params: [Date.now(), kid],
     },
+    event("signing_key_revoked", { kid }),
   ])
   if (rows!.length === 0) throw new TypeError(`${kid} is no key that signs or verifies; see npm run keys -- list`)
   return `Tokens of ${kid} are refused, everywhere within 5 minutes.`
+}
+
+function event(name: string, detail: object): Query {
+  return {
+    sql: `INSERT INTO _auth_events (at, event, actor, result, detail)
+SELECT ?, ?, 'operator', 'ok', ? WHERE changes() > 0`,
+    params: [Date.now(), name, JSON.stringify(detail)],
+  }
 }
 
 function at(ms: unknown): string {

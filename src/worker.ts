@@ -59,7 +59,12 @@ interface Apps {
 function openApps(backend: Backend, env: Env): Apps {
   const now = () => Date.now()
   const log: AppOptions["log"] = (line) => (line.level === "error" ? console.error : console.log)(JSON.stringify(line))
-  const tokens = createTokens({ db: env.DB, secret: env.SELVEDGE_SECRET, now })
+  const tokens = createTokens({
+    db: env.DB,
+    secret: env.SELVEDGE_SECRET,
+    previousSecret: env.SELVEDGE_SECRET_PREVIOUS,
+    now,
+  })
   const { auth: settings, collections, origins, info, routes } = backend
   const options: AppOptions = {
     d1: env.DB,

@@ -7,6 +7,7 @@ export type AuthEventName =
   | "sign_up"
   | "sign_in"
   | "sign_out"
+  | "locked"
   | "session_ended"
   | "token_reused"
   | "email_verified"
@@ -27,7 +28,7 @@ export type AuthEventName =
 
 export interface AuthEvent {
   event: AuthEventName
-  userId: string | null | { readonly ofSession: string }
+  userId: string | null | { readonly ofSession: string } | { readonly ofAccount: string }
   /** `ok` unless told. */
   result?: "ok" | "refused"
   /** Such as the method; never a secret. */
@@ -38,19 +39,29 @@ export interface AuthEvent {
 export function eventQuery(context: AuthContext, event: AuthEvent, condition = "true"): Query {
   const { caller, client, now } = context
   const { userId } = event
-  const isPlain = userId === null || typeof userId === "string"
-  const self = event.result === "refused" || !isPlain ? null : userId
+  const subject = subjectOf(userId)
+  const self = event.result === "refused" || typeof userId === "object" ? null : userId
   return {
     sql: `INSERT INTO _auth_events (at, event, user_id, actor, ip, result, detail)
-SELECT ?, ?, ${isPlain ? "?" : "(SELECT user_id FROM _sessions WHERE id = ?)"}, ?, ?, ?, ? WHERE ${condition}`,
+SELECT ?, ?, ${subject.sql}, ?, ?, ?, ? WHERE ${condition}`,
     params: [
       now(),
       event.event,
-      isPlain ? userId : userId.ofSession,
+      ...subject.params,
       caller.kind === "anonymous" ? self : caller.id,
       client.ip ?? null,
       event.result ?? "ok",
       event.detail ? JSON.stringify(event.detail) : null,
     ],
   }
+}
+
+/** An account is named by its id or its address. */
+function subjectOf(userId: AuthEvent["userId"]): Query {
+  if (userId === null || typeof userId === "string") return { sql: "?", params: [userId] }
+  if ("ofSession" in userId) {
+    return { sql: "(SELECT user_id FROM _sessions WHERE id = ?)", params: [userId.ofSession] }
+  }
+  const { ofAccount } = userId
+  return { sql: "(SELECT id FROM _users WHERE id = ? OR email = ?)", params: [ofAccount, ofAccount] }
 }

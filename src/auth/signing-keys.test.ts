@@ -172,3 +172,21 @@ function isolate(clock = createClock(), db: D1Database = env.DB, secret = SECRET
 async function countKeys(): Promise<number> {
   return (await env.DB.prepare("SELECT count(*) AS n FROM _signing_keys").first<number>("n"))!
 }
+
+test("40: after the Worker's secret was rotated, the key goes on signing under the one before", async () => {
+  const earlier = createTokens({
+    db: env.DB,
+    secret: "an earlier secret, with more than 32 characters",
+    now: () => START,
+  })
+  const before = await earlier.sign(CLAIMS)
+  const rotated = createTokens({
+    db: env.DB,
+    secret: SECRET,
+    previousSecret: "an earlier secret, with more than 32 characters",
+    now: () => START,
+  })
+  const after = await rotated.sign(CLAIMS)
+  expect(decodeProtectedHeader(after).kid).toBe(decodeProtectedHeader(before).kid)
+  expect(await countKeys()).toBe(1)
+})

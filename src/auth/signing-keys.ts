@@ -16,6 +16,8 @@ export interface SigningKeysOptions {
   db: D1Database
   /** Encrypts the private parts; at least 32 characters. */
   secret: string
+  /** The secret before the last rotation, under which keys may still lie. */
+  previousSecret?: string | undefined
   now: Clock
 }
 
@@ -68,8 +70,9 @@ export interface SigningKeys {
  *
  * @throws TypeError when the secret is too short.
  */
-export function createSigningKeys({ db, secret, now }: SigningKeysOptions): SigningKeys {
+export function createSigningKeys({ db, secret, previousSecret, now }: SigningKeysOptions): SigningKeys {
   const cipher = createKeyCipher(secret)
+  const ciphers = previousSecret ? [cipher, createKeyCipher(previousSecret)] : [cipher]
   let held: KeySet | undefined
   let heldSince = 0
   let askedForUnknownAt = Number.NEGATIVE_INFINITY
@@ -112,7 +115,7 @@ export function createSigningKeys({ db, secret, now }: SigningKeysOptions): Sign
     const unreadable: string[] = []
     for (const row of signingOrder((current() ?? (await read())).rows, now())) {
       if (lastSigner?.kid === row.kid) return lastSigner
-      const opened = await openSigner(cipher, row)
+      const opened = await openSigner(ciphers, row)
       if (opened) {
         lastSigner = opened
         return opened
@@ -183,10 +186,13 @@ function signingOrder(rows: readonly SigningKeyRow[], at: number): SigningKeyRow
   return [...live.filter((row) => row.signsFrom <= at), ...later]
 }
 
-async function openSigner(cipher: KeyCipher, row: SigningKeyRow): Promise<Signer | undefined> {
-  const text = await cipher.decrypt(row.kid, row.privateJwk)
-  if (text === undefined) return undefined
-  return { kid: row.kid, privateKey: (await importJWK(JSON.parse(text) as JWK, ALGORITHM)) as CryptoKey }
+async function openSigner(ciphers: readonly KeyCipher[], row: SigningKeyRow): Promise<Signer | undefined> {
+  for (const cipher of ciphers) {
+    const text = await cipher.decrypt(row.kid, row.privateJwk)
+    if (text === undefined) continue
+    return { kid: row.kid, privateKey: (await importJWK(JSON.parse(text) as JWK, ALGORITHM)) as CryptoKey }
+  }
+  return undefined
 }
 
 /** The public members are named one by one, so that nothing else of a row can leave the server. */

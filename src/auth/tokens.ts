@@ -19,6 +19,8 @@ export interface TokensOptions {
   db: D1Database
   /** Encrypts the private signing keys; at least 32 characters. */
   secret: string
+  /** The secret before the last rotation. */
+  previousSecret?: string | undefined
   issuer?: string
   audience?: string
   now: Clock

@@ -158,3 +158,11 @@ test("4: parallel sign-ins while a hash is rewritten all succeed", async () => {
     `keyid=${createSecrets(env.SELVEDGE_SECRET).current.id.replaceAll("-", "+").replaceAll("_", "/")}$`,
   )
 })
+
+test("60: a lock is in the audit once, not once for each attempt that it refuses", async () => {
+  const scenario = createAuthScenario()
+  const { email, user } = await scenario.newUser()
+  for (let i = 0; i < 13; i++) await scenario.auth("sign-in", { email, password: `wrong password ${i}` })
+  const locks = (await scenario.events(user.id)).filter(({ event }) => event === "locked")
+  expect(locks).toMatchObject([{ result: "refused", detail: '{"flow":"signIn"}', ip: expect.any(String) }])
+})

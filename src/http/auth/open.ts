@@ -3,6 +3,7 @@
 import type { Hono } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { commonPasswords } from "../../auth/common-passwords.ts"
+import { createLockNotes } from "../../auth/lock-notes.ts"
 import { createPasswords } from "../../auth/passwords.ts"
 import { createProviders, type ProvidersOptions } from "../../auth/providers/registry.ts"
 import { createSecrets } from "../../auth/secrets.ts"
@@ -61,6 +62,7 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
       allowLoopback: isLocal,
       ...(options.fetch && { fetch: options.fetch }),
     }),
+    lockNotes: createLockNotes(now),
     attempts: createAttempts({ namespace: options.limiter, now }),
     transport: openTransport(options),
     catching: isLocal,

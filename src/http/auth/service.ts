@@ -3,11 +3,14 @@
 import type { Context } from "hono"
 import type { CommonPasswords } from "../../auth/common-passwords.ts"
 import type { AuthContext, Client, Guessing } from "../../auth/context.ts"
+import { type AuthEvent, eventQuery } from "../../auth/events.ts"
+import type { LockNotes } from "../../auth/lock-notes.ts"
 import type { Passwords } from "../../auth/passwords.ts"
 import type { Providers } from "../../auth/providers/registry.ts"
 import type { Secrets } from "../../auth/secrets.ts"
 import type { AuthSettings } from "../../auth/settings.ts"
 import type { Tokens } from "../../auth/tokens.ts"
+import { SelvedgeError } from "../../core/problem.ts"
 import { Database } from "../../db/database.ts"
 import type { Attempts } from "../../limits/attempts.ts"
 import type { MailTransport } from "../../mail/mail.ts"
@@ -22,6 +25,7 @@ export interface AuthService {
   readonly commonPasswords: CommonPasswords
   readonly providers: Providers
   readonly attempts: Attempts
+  readonly lockNotes: LockNotes
   readonly transport: MailTransport
   /** Whether mails are caught rather than sent: local work only. */
   readonly catching: boolean
@@ -42,7 +46,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
       }),
     )
   }
-  return {
+  const context: AuthContext = {
     settings,
     secrets,
     tokens,
@@ -58,12 +62,13 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
     },
     later,
     writeLater: (queries) => later(new Database(service.d1, { current: undefined }).write(queries)),
-    guessing: guessing(service.attempts, client, later),
+    guessing: guessing(service, client, later, (event) => context.writeLater([eventQuery(context, event)])),
     mail(purpose, facts) {
       const mail = settings.templates[purpose]({ projectName: settings.name, ...facts })
       later(service.transport.send({ to: facts.email, purpose, ...mail }))
     },
   }
+  return context
 }
 
 function readClient(request: Request): Client {
@@ -75,9 +80,23 @@ function readClient(request: Request): Client {
   }
 }
 
-function guessing(attempts: Attempts, { ip }: Client, later: AuthContext["later"]): Guessing {
+function guessing(
+  { attempts, lockNotes }: AuthService,
+  { ip }: Client,
+  later: AuthContext["later"],
+  note: (event: AuthEvent) => void,
+): Guessing {
   return {
-    guess: (flow, account, run) => attempts.guess({ flow, account, address: ip, later }, run),
+    async guess(flow, account, run) {
+      try {
+        return await attempts.guess({ flow, account, address: ip, later }, run)
+      } catch (error) {
+        const isLocked = error instanceof SelvedgeError && error.code === "rate_limited"
+        if (isLocked && lockNotes.isNew(`${flow}:${account}`))
+          note({ event: "locked", userId: { ofAccount: account }, result: "refused", detail: { flow } })
+        throw error
+      }
+    },
     count: (flow, account) => attempts.count({ flow, account, address: ip }),
     clear: (flow, account) => later(attempts.clear(flow, account)),
   }
