@@ -1,6 +1,7 @@
 /** Signing in whoever has shown that an e-mail address is theirs: to its account, or to a new one. */
 
 import { readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { anonymousCaller } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
@@ -36,7 +37,20 @@ export async function signInOwner(
 ): Promise<SignedIn> {
   if (userId === undefined) return signUpOwner(context, email, method, before, anonymousCaller(context))
   const proof = { userId, amr: [method], aal: 1 } as const
-  return signIn(context, proof, { before: [...before, ...proveEmailNoted(context, userId, method)] })
+  try {
+    return await signIn(context, proof, {
+      before: [...before, stillOwner(userId, email), ...proveEmailNoted(context, userId, method)],
+    })
+  } catch (error) {
+    const failure = readFailure(error)
+    if (failure.kind !== "guard" || failure.code !== "moved") throw error
+    return signInOwner(context, await findOwner(context, email), method, before)
+  }
+}
+
+/** Aborts the batch with `moved` when the account has another address by now, or was deleted. */
+export function stillOwner(userId: string, email: string): Query {
+  return guard("SELECT 'moved' WHERE NOT EXISTS (SELECT 1 FROM _users WHERE id = ? AND email = ?)", [userId, email])
 }
 
 /** The proof of an address, and its line in the audit. */

@@ -2,9 +2,8 @@
 
 import { SelvedgeError } from "../core/problem.ts"
 import { readFailure } from "../db/errors.ts"
-import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { proveEmailNoted } from "./address-owner.ts"
+import { proveEmailNoted, stillOwner } from "./address-owner.ts"
 import { anonymousCaller } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
@@ -102,7 +101,7 @@ function signInOnce(
   if (isTaken(user, match)) throw accountExists()
   if (ownerId !== null) {
     const before = [
-      guard("SELECT 'moved' WHERE NOT EXISTS (SELECT 1 FROM _users WHERE id = ? AND email = ?)", [ownerId, user.email]),
+      stillOwner(ownerId, user.email!),
       ...proveEmailNoted(context, ownerId, method),
       ...linkQueries(context, ownerId, user),
     ]

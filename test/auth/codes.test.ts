@@ -1,7 +1,7 @@
 /** Sign-in with a code by mail. */
 
 import { env } from "cloudflare:workers"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { type AuthScenario, createAuthScenario, PASSWORD, tripsOf } from "./scenario.ts"
 
 const MINUTE = 60_000
@@ -252,4 +252,22 @@ test("a banned account gets no session, and no account is made beside it", async
 test("without the setting there is no such route", async () => {
   const scenario = createAuthScenario({ emailCode: false })
   expect(await scenario.auth("email/code", { email: newAddress() })).toMatchObject({ status: 404 })
+})
+
+test("47: an account whose address changes while a code for it is checked is not opened by the code", async () => {
+  const scenario = createAuthScenario()
+  const [email, later] = [newAddress(), newAddress()]
+  const { user } = (await redeem(scenario, email, await askCode(scenario, email))).body
+  const code = await askCode(scenario, email)
+  const original = crypto.subtle.timingSafeEqual.bind(crypto.subtle)
+  let moved: Promise<unknown> | undefined
+  const spy = vi.spyOn(crypto.subtle, "timingSafeEqual").mockImplementation((a, b) => {
+    moved ??= env.DB.prepare("UPDATE _users SET email = ? WHERE id = ?").bind(later, user.id).run()
+    return original(a, b)
+  })
+  const answer = await redeem(scenario, email, code)
+  spy.mockRestore()
+  await moved
+  expect(answer).toMatchObject({ status: 200, body: { user: { email, emailVerified: true } } })
+  expect(answer.body.user.id).not.toBe(user.id)
 })
