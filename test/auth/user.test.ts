@@ -57,6 +57,17 @@ test("a name can be set and taken away, and each change is in the audit", async 
   expect(changes).toHaveLength(3)
 })
 
+test("a name that can't be stored as it is sent is refused", async () => {
+  const scenario = createAuthScenario()
+  const { accessToken } = await newVisitor(scenario)
+  for (const name of ["Ada\0", "Ada\ud800", "\udc00Ada", " ", "x".repeat(201)]) {
+    expect(await account(scenario, "PATCH", accessToken, { name }), JSON.stringify(name)).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: "/name" }] },
+    })
+  }
+})
+
 test("58: everything but the name is refused with a pointer, and nothing changes", async () => {
   const scenario = createAuthScenario()
   const { accessToken, user } = await newVisitor(scenario)

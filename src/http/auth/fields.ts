@@ -16,7 +16,7 @@ export const name = z
   .trim()
   .min(1)
   .max(MOST_NAME)
-  .refine((text) => !text.includes("\0"), "must not hold U+0000")
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), "must hold neither half a surrogate pair nor U+0000")
 /** A secret that the server made: a token, a ticket, a typed code. */
 export const secret = z.string().min(1).max(MOST_SECRET)
 /** PKCE S256 (RFC 7636): the SHA-256 of the verifier. */
