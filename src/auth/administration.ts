@@ -37,34 +37,11 @@ export interface AccountChange {
 export async function changeAccount(context: AuthContext, id: string, change: AccountChange): Promise<ManagedUser> {
   const now = context.now()
   const { roles, banned } = change
-  const queries: Query[] = [
-    ...(roles
-      ? [
-          {
-            sql: "UPDATE _users SET roles = ? WHERE id = ? AND deleted_at IS NULL",
-            params: [JSON.stringify(roles), id],
-          },
-        ]
-      : []),
-    ...(banned === undefined
-      ? []
-      : [
-          {
-            sql: "UPDATE _users SET banned_until = ? WHERE id = ? AND deleted_at IS NULL",
-            params: [banned ? FOREVER : null, id],
-          },
-        ]),
-    ...(banned ? [endSessions(id, now)] : []),
-  ]
   try {
     const rows = await context.db.write([
       ...(banned || (roles && !roles.includes("admin")) ? [adminRemains(id, now)] : []),
-      ...queries,
-      eventQuery(context, {
-        event: "account_changed",
-        userId: id,
-        detail: { ...(roles && { roles: roles.join(" ") }), ...(banned !== undefined && { banned }) },
-      }),
+      ...(roles || banned !== undefined ? changeQueries(context, id, change) : []),
+      ...(banned ? [endSessions(id, now)] : []),
       { sql: `SELECT ${MANAGED_COLUMNS} FROM _users u WHERE u.id = ? AND u.deleted_at IS NULL`, params: [id] },
     ])
     const row = rows.at(-1)![0]
@@ -73,6 +50,27 @@ export async function changeAccount(context: AuthContext, id: string, change: Ac
   } catch (error) {
     throw explainAdministration(error)
   }
+}
+
+/** The change and its line in the audit; neither where there is no such account. */
+function changeQueries(context: AuthContext, userId: string, { roles, banned }: AccountChange): Query[] {
+  const bannedUntil = banned ? FOREVER : null
+  return [
+    {
+      sql: `UPDATE _users SET roles = coalesce(?, roles), banned_until = iif(?, ?, banned_until)
+WHERE id = ? AND deleted_at IS NULL`,
+      params: [roles ? JSON.stringify(roles) : null, banned === undefined ? 0 : 1, bannedUntil, userId],
+    },
+    eventQuery(
+      context,
+      {
+        event: "account_changed",
+        userId,
+        detail: { ...(roles && { roles: roles.join(" ") }), ...(banned !== undefined && { banned }) },
+      },
+      "changes() = 1",
+    ),
+  ]
 }
 
 /** @throws SelvedgeError `not_found` */

@@ -129,3 +129,13 @@ test("60: the audit tells who did what to whom, newest first, by account and kin
   const kinds = await asBoss("GET", `audit?userId=${person.user.id}&event=sign_up`)
   expect(kinds.body.data).toHaveLength(1)
 })
+
+test("60: what changes nobody is not in the audit", async () => {
+  const person = await scenario.newUser()
+  const stranger = crypto.randomUUID()
+  expect(await asBoss("PATCH", `users/${stranger}`, { roles: ["staff"], banned: true })).toMatchObject({ status: 404 })
+  expect(await asBoss("PATCH", `users/${person.user.id}`, {})).toMatchObject({ status: 200, body: { banned: false } })
+  for (const id of [stranger, person.user.id]) {
+    expect((await asBoss("GET", `audit?userId=${id}&event=account_changed`)).body.data).toEqual([])
+  }
+})
