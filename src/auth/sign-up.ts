@@ -8,6 +8,7 @@ import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { LIFETIME_MS, type Minted, mint } from "./one-time.ts"
 import { refusePassword } from "./password-rules.ts"
+import { proveEmail } from "./prove-email.ts"
 import { endSessions } from "./sessions.ts"
 import { type SignedIn, signIn } from "./sign-in.ts"
 import { insertUser } from "./users.ts"
@@ -106,6 +107,8 @@ export function openAccount(
     id: anonymousId,
     queries: [
       requireAnonymous(context, anonymousId, "not_anonymous"),
+      // whoever proves the address without its token need not be who made the account, its keys and its second factor
+      ...(user.emailVerified && context.caller.id !== anonymousId ? proveEmail(anonymousId, now) : []),
       {
         sql: "UPDATE _users SET email = ?, email_verified = ?, name = coalesce(?, name), is_anonymous = 0 WHERE id = ?",
         params: [user.email, user.emailVerified ? 1 : 0, user.name, anonymousId],

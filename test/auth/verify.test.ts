@@ -2,6 +2,7 @@
 
 import { env } from "cloudflare:workers"
 import { expect, test } from "vitest"
+import { codeOf } from "./authenticator.ts"
 import { type AuthScenario, createAuthScenario, PASSWORD, tripsOf } from "./scenario.ts"
 
 const MINUTE = 60_000
@@ -228,6 +229,24 @@ test("the proof of a sign-up is a conflict when the address has a proved account
   expect(await verify(scenario, token)).toMatchObject(TAKEN)
   const hash = env.DB.prepare("SELECT hash FROM _passwords WHERE user_id = ?").bind(user.id)
   expect(await hash.first()).toBeNull()
+})
+
+test("47: keys and factors that an anonymous user made are gone once the address that it signs up with is proved", async () => {
+  const scenario = createAuthScenario(FIRST)
+  const { accessToken, user } = (await scenario.auth("anonymous")).body
+  const order = { name: "for later", scopes: ["cart:read"] }
+  const { key } = (await scenario.auth("keys", order, { token: accessToken })).body
+  const { secret } = (await scenario.auth("totp", undefined, { token: accessToken })).body
+  const code = codeOf(scenario, secret)
+  expect(await scenario.auth("totp/activate", { code }, { token: accessToken })).toMatchObject({ status: 200 })
+  const email = newAddress()
+  const answer = await verify(scenario, await askSignUp(scenario, email, accessToken))
+  expect(answer).toMatchObject({ status: 200, body: { user: { id: user.id, email, emailVerified: true, mfa: false } } })
+  expect(await scenario.call("GET", "/v1/cart", { token: key })).toMatchObject({ status: 401 })
+  expect(await scenario.auth("sign-in", { email, password: PASSWORD })).toMatchObject({
+    status: 200,
+    body: { refreshToken: expect.any(String) },
+  })
 })
 
 test("an anonymous user who signs up with verification first becomes the account by the proof, and keeps the id", async () => {
