@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
     quick: { type: "boolean", default: false },
     /** Without Miniflare's own Worker in front. */
     direct: { type: "boolean", default: false },
-    /** One measure: get, list, expand or create. */
+    /** One measure: get, list, expand, create or caller. */
     only: { type: "string" },
   },
 })

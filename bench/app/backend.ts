@@ -1,6 +1,7 @@
 /** What Selvedge serves in the bench. */
 
-import { anyone, type Caller, collection, defineBackend, one, signedIn } from "selvedge"
+import { anyone, type Caller, collection, defineBackend, endpoint, one, type Router, signedIn } from "selvedge"
+import * as z from "zod"
 import * as tables from "./schema.ts"
 
 /** A rule that every row is asked about. */
@@ -22,4 +23,15 @@ export const collections = {
   }),
 }
 
-export const backend = defineBackend({ tables, collections })
+/** Tells callers who they are: the least that a request with a token can be about. */
+const whoAmI = endpoint({
+  summary: "Who calls",
+  access: signedIn,
+  answer: { status: 200, description: "The caller", schema: z.object({ id: z.uuid() }) },
+})
+
+function routes(app: Router<typeof collections>) {
+  app.get("/v1/caller", whoAmI, (c) => c.json({ id: c.var.ctx.caller.id }, 200))
+}
+
+export const backend = defineBackend({ tables, collections, routes })

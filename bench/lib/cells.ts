@@ -5,7 +5,7 @@ import { ask, type BenchRequest } from "./ask.ts"
 import { BODY, type Seeded } from "./seed.ts"
 import { hostOf, type WorkerName } from "./server.ts"
 
-export const MEASURES = ["get", "list", "expand", "create"] as const
+export const MEASURES = ["get", "list", "expand", "create", "caller"] as const
 export type Measure = (typeof MEASURES)[number]
 
 export interface Cell {
@@ -18,8 +18,8 @@ export interface Cell {
 
 /** Requests that one cell goes through, again and again. */
 const DIFFERENT_REQUESTS = 997
-const STATUS = { get: 200, list: 200, expand: 200, create: 201 }
-const RECORDS = { get: 1, list: 20, expand: 20, create: 1 }
+const STATUS = { get: 200, list: 200, expand: 200, create: 201, caller: 200 }
+const RECORDS = { get: 1, list: 20, expand: 20, create: 1, caller: 1 }
 const FIELDS = ["id", "createdAt", "updatedAt", "version", "title", "body", "authorId"]
 const AUTHOR_FIELDS = ["id", "createdAt", "updatedAt", "version", "name"]
 
@@ -45,7 +45,8 @@ export async function checkCell({ measure, worker, requests }: Cell, origin: str
   const answer = JSON.parse(await ask(agent, origin, requests[0]!)) as { data?: unknown }
   const records = (answer.data ?? [answer]) as Record<string, unknown>[]
   const isWhole = (record: Record<string, unknown>) =>
-    holds(record, FIELDS) && (measure !== "expand" || holds(record.author as Record<string, unknown>, AUTHOR_FIELDS))
+    holds(record, measure === "caller" ? ["id"] : FIELDS) &&
+    (measure !== "expand" || holds(record.author as Record<string, unknown>, AUTHOR_FIELDS))
   if (records.length !== RECORDS[measure] || !records.every(isWhole)) {
     throw new Error(`${worker} ${measure}: ${requests[0]!.path} answers ${JSON.stringify(answer).slice(0, 500)}`)
   }
@@ -55,15 +56,24 @@ function holds(record: Record<string, unknown> | undefined, fields: readonly str
   return fields.every((field) => record?.[field] !== undefined && record[field] !== null)
 }
 
-/** Both Workers get the same requests, token and all. */
+/** Both Workers get the same requests, token and all; but who calls, the bare one finds in its sessions. */
 function requests(measure: Measure, worker: WorkerName, collection: string, seeded: Seeded): BenchRequest[] {
-  const path = `/v1/${collection}`
+  const path = measure === "caller" ? "/v1/caller" : `/v1/${collection}`
   const status = STATUS[measure]
   const headers = { Host: hostOf(worker), Authorization: `Bearer ${seeded.token}`, Accept: "*/*" }
   if (measure === "create") {
     const stamped = collection === "posts" && worker !== "bare"
     const body = JSON.stringify({ title: "A new post", body: BODY, ...(!stamped && { authorId: seeded.caller }) })
     return [{ method: "POST", path, headers: { ...headers, "Content-Type": "application/json" }, body, status }]
+  }
+  if (measure === "caller") {
+    const tokens = worker === "bare" ? seeded.sessions : seeded.tokens
+    return tokens.map((token) => ({
+      method: "GET",
+      path,
+      headers: { ...headers, Authorization: `Bearer ${token}` },
+      status,
+    }))
   }
   return Array.from({ length: DIFFERENT_REQUESTS }, (_, i): BenchRequest => {
     const post = seeded.posts[(i * 7919) % seeded.posts.length]!

@@ -26,6 +26,8 @@ export interface Report {
   readonly lines: readonly Line[]
   /** CPU of Selvedge's expand over its list. */
   readonly expandOverList: number | undefined
+  /** Milliseconds for so many requests that tell who calls. */
+  readonly callers: { readonly byToken2000: number; readonly bySession1000: number } | undefined
 }
 
 export function summarise(results: readonly CellResult[]): Report {
@@ -46,10 +48,18 @@ export function summarise(results: readonly CellResult[]): Report {
       }
     }),
     expandOverList: ratioOf(find("selvedge", "expand")?.slices ?? [], find("selvedge", "list")?.slices ?? []),
+    callers: callersOf(find("selvedge", "caller"), find("bare", "caller")),
   }
 }
 
-export function table({ lines, expandOverList }: Report): string {
+function callersOf(token: CellResult | undefined, session: CellResult | undefined): Report["callers"] {
+  if (!token || !session) return undefined
+  const msOf = ({ slices }: CellResult, requests: number) =>
+    median(slices.map((slice) => (slice.ms / slice.requests) * requests))
+  return { byToken2000: msOf(token, 2_000), bySession1000: msOf(session, 1_000) }
+}
+
+export function table({ lines, expandOverList, callers }: Report): string {
   const head = ["measure", "Worker", "req/s", "p50 ms", "p99 ms", "CPU ms", "to bare"]
   const rows = lines.map((line) => [
     line.note ? `${line.measure}, ${line.note}` : line.measure,
@@ -61,7 +71,12 @@ export function table({ lines, expandOverList }: Report): string {
     line.ratio === undefined ? "" : `${line.ratio.toFixed(2)} ×`,
   ])
   const text = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
-  return expandOverList === undefined ? text : `${text}\n\nexpand over list: ${expandOverList.toFixed(2)} ×`
+  const more = [
+    expandOverList !== undefined && `expand over list: ${expandOverList.toFixed(2)} ×`,
+    callers &&
+      `who calls: 2,000 by an access token take ${callers.byToken2000.toFixed(0)} ms, 1,000 by a session row ${callers.bySession1000.toFixed(0)} ms`,
+  ]
+  return [text, ...more.filter((line) => line)].join("\n\n")
 }
 
 /** Of slices of one round, so that what else the machine does in a round weighs on both. */

@@ -1,5 +1,6 @@
-/** 100 authors and 10,000 posts, the same for both Workers; the bare one's table has no triggers. */
+/** 100 authors and 10,000 posts, the same for both Workers; the bare one's table has no triggers, and it has sessions. */
 
+import { createHash } from "node:crypto"
 import { planMigration } from "../../scripts/migrate/plan.ts"
 import { EMPTY } from "../../scripts/migrate/table-schema.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
@@ -11,6 +12,8 @@ import { SECRET } from "./server.ts"
 const AUTHORS = 100
 const POSTS = 10_000
 const BODY_BYTES = 216
+/** As many as an isolate remembers tokens; each is used again and again, as those of people are. */
+const SESSIONS = 997
 const ROWS_PER_STATEMENT = 1_000
 const START = Date.UTC(2026, 0, 1)
 
@@ -20,6 +23,9 @@ export interface Seeded {
   readonly posts: readonly string[]
   readonly caller: string
   readonly token: string
+  /** Of people who each ask who they are: as access tokens, and as sessions of the bare Worker. */
+  readonly tokens: readonly string[]
+  readonly sessions: readonly string[]
 }
 
 export const BODY = "The quick brown fox jumps over the lazy dog. ".repeat(5).slice(0, BODY_BYTES)
@@ -58,8 +64,27 @@ export async function seed({ databases: { selvedge, bare } }: BenchServer): Prom
     posts.map((id, i) => post(id, i, authors)),
   )
   const tokens = createTokens({ db: selvedge, secret: SECRET, now: Date.now })
-  const token = await tokens.sign({ subject: caller, roles: ["member"], lifetimeSeconds: 3600 })
-  return { authors, posts, caller, token }
+  const sign = (subject: string) => tokens.sign({ subject, roles: ["member"], lifetimeSeconds: 3600 })
+  const people = Array.from({ length: SESSIONS }, (_, i) => uuid(3, i))
+  return {
+    authors,
+    posts,
+    caller,
+    token: await sign(caller),
+    tokens: await Promise.all(people.map(sign)),
+    sessions: await insertSessions(bare, people),
+  }
+}
+
+/** @returns The opaque tokens. */
+async function insertSessions(bare: D1Database, people: readonly string[]): Promise<string[]> {
+  const sessions = people.map((_, i) => createHash("sha256").update(`a session of the bench: ${i}`).digest("base64url"))
+  await run(bare, [
+    "CREATE TABLE sessions (token TEXT PRIMARY KEY, user_id TEXT NOT NULL, expires_at INTEGER NOT NULL)",
+  ])
+  const rows = sessions.map((token, i) => ({ token, user_id: people[i], expires_at: Number.MAX_SAFE_INTEGER }))
+  await insert(bare, "sessions", rows)
+  return sessions
 }
 
 async function run(db: D1Database, statements: readonly string[]): Promise<void> {
