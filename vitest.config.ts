@@ -26,7 +26,12 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
-          include: ["src/**/*.test.ts", "test/http/**/*.test.ts", "test/auth/**/*.test.ts", "test/property/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "test/http/**/*.test.ts",
+            "test/auth/**/*.test.ts",
+            "test/property/**/*.test.ts",
+          ],
           setupFiles: ["./test/setup.ts"],
           isolate: false,
           maxWorkers: 1,

@@ -1,28 +1,16 @@
 /** `/docs` in a real browser, served by the very bundle that a deploy uploads. */
 
-import { existsSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createTestHarness } from "wrangler"
 import { copyDocsAssets } from "../../scripts/docs-assets.ts"
+import { type Browser, hasBrowser, launchBrowser } from "./browser-fixture.ts"
 
 const ROOT = resolve(import.meta.dirname, "../..")
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
 const FILM = "0199dddd-0000-7000-8000-000000000001"
 
-describe.skipIf(!existsSync(CHROMIUM))("the reference page", () => {
+describe.skipIf(!hasBrowser)("the reference page", () => {
   const server = createTestHarness({
     root: ROOT,
     workers: [
@@ -35,8 +23,7 @@ describe.skipIf(!existsSync(CHROMIUM))("the reference page", () => {
   const asked: string[] = []
   const complaints: string[] = []
   let origin: string
-  let profile: string
-  let browser: BrowserContext
+  let browser: Browser
   let page: Page
 
   beforeAll(async () => {
@@ -50,14 +37,8 @@ describe.skipIf(!existsSync(CHROMIUM))("the reference page", () => {
     )
       .bind(FILM)
       .run()
-    profile = await mkdtemp(join(tmpdir(), "selvedge-docs-"))
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: CHROMIUM,
-      headless: true,
-      args: FLAGS,
-      viewport: { width: 1400, height: 1000 },
-    })
-    page = await browser.newPage()
+    browser = await launchBrowser("--window-size=1400,1000")
+    page = await browser.context.newPage()
     page.on("request", (request) => asked.push(request.url()))
     page.on("pageerror", (error) => complaints.push(error.message))
     page.on("console", (message) => {
@@ -69,7 +50,6 @@ describe.skipIf(!existsSync(CHROMIUM))("the reference page", () => {
   afterAll(async () => {
     await browser?.close()
     await server.close()
-    if (profile) await rm(profile, { recursive: true, force: true })
   })
 
   test("shows the shop's operations", async () => {

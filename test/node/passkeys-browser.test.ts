@@ -1,34 +1,19 @@
 /** Passkeys in a real browser, on the API's own page and on sites of other ports. */
 
-import { existsSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { decodeJwt } from "jose"
-import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core"
+import type { CDPSession, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { type Browser, hasBrowser, launchBrowser } from "./browser-fixture.ts"
 import { type Sites, startSites } from "./passkeys-fixture.ts"
-
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
 
 interface Answer {
   status: number
   body: { user: { id: string }; accessToken: string; id: string; name: string; code: string }
 }
 
-describe.skipIf(!existsSync(CHROMIUM))("a passkey", () => {
+describe.skipIf(!hasBrowser)("a passkey", () => {
   let sites: Sites
-  let profile: string
-  let browser: BrowserContext
+  let browser: Browser
   let page: Page
   let devices: CDPSession
   let device: string
@@ -37,10 +22,9 @@ describe.skipIf(!existsSync(CHROMIUM))("a passkey", () => {
 
   beforeAll(async () => {
     sites = await startSites()
-    profile = await mkdtemp(join(tmpdir(), "selvedge-passkeys-"))
-    browser = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, headless: true, args: FLAGS })
-    page = await browser.newPage()
-    devices = await browser.newCDPSession(page)
+    browser = await launchBrowser()
+    page = await browser.context.newPage()
+    devices = await browser.context.newCDPSession(page)
     await devices.send("WebAuthn.enable")
     device = await addDevice(true)
   })
@@ -48,7 +32,6 @@ describe.skipIf(!existsSync(CHROMIUM))("a passkey", () => {
   afterAll(async () => {
     await browser?.close()
     await sites?.close()
-    if (profile) await rm(profile, { recursive: true, force: true })
   })
 
   /** One that knows its owner, or one that takes anybody. */

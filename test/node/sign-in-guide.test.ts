@@ -1,7 +1,6 @@
 /** The guide to sign-in, made real: its app/auth.ts signs people in from a site of another origin, by its JavaScript. */
 
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -9,23 +8,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { generateSync } from "otplib"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
+import { type Browser, hasBrowser, launchBrowser } from "./browser-fixture.ts"
 import { type DevServer, freePort, startDevAt } from "./dev-fixture.ts"
 import { startUpstream, type Upstream } from "./providers-fixture.ts"
 import { FOLDER, SITE, serveSite, textOf, writeShop } from "./sign-in-guide-fixture.ts"
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
 const PASSWORD = "a long enough passphrase"
 const REQUEST = /^curl .*? +# (\d{3})$/
 
@@ -39,13 +29,13 @@ interface MailLine {
   link: string
 }
 
-describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
+describe.skipIf(!hasBrowser)("a site of another origin", () => {
   let state: string
   let shop: DevServer
   /** The provider that the guide calls `company`. */
   let company: Upstream
   let site: Server
-  let browser: BrowserContext
+  let browser: Browser
   let page: Page
   /** The ids of two of the shop's films. */
   let films: string[]
@@ -62,12 +52,8 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
     const listed = await fetch(`http://localhost:${shop.port}/v1/films?limit=2&fields=id`)
     films = ((await listed.json()) as { data: { id: string }[] }).data.map(({ id }) => id)
     const { port: sitePort } = site.address() as AddressInfo
-    browser = await chromium.launchPersistentContext(join(state, "profile"), {
-      executablePath: CHROMIUM,
-      headless: true,
-      args: [...FLAGS, `--host-resolver-rules=MAP localhost:8788 127.0.0.1:${sitePort}`],
-    })
-    page = await browser.newPage()
+    browser = await launchBrowser(`--host-resolver-rules=MAP localhost:8788 127.0.0.1:${sitePort}`)
+    page = await browser.context.newPage()
     await page.goto(SITE)
   })
 
@@ -149,7 +135,7 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
 
     await run("signOut()")
     await run(`signIn("ada@example.com", "${PASSWORD}")`)
-    await browser.clearCookies({ domain: "127.0.0.1" })
+    await browser.context.clearCookies({ domain: "127.0.0.1" })
     await passProvider('link("company")', "lovelace")
     await page.waitForURL(`${SITE}/linked?code=*`)
     expect(await run("comeBackLinked()")).toMatchObject({ provider: "company", email: "lovelace@people.example" })
@@ -158,11 +144,11 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
   })
 
   test("31: refreshes once for many calls, in two tabs at once as well", async () => {
-    const other = await browser.newPage()
+    const other = await browser.context.newPage()
     await other.goto(SITE)
     await page.reload()
     const refreshes: string[] = []
-    browser.on("request", (request) => {
+    browser.context.on("request", (request) => {
       if (request.method() === "POST" && request.url().endsWith("/auth/refresh")) refreshes.push(request.url())
     })
     const answers = await Promise.all([page, other].map((tab) => run("Promise.all([me(), me(), me()])", tab)))
@@ -227,7 +213,7 @@ describe.skipIf(!existsSync(CHROMIUM))("a site of another origin", () => {
   })
 
   test("adds a passkey, and signs in with nothing else", async () => {
-    const devtools = await browser.newCDPSession(page)
+    const devtools = await browser.context.newCDPSession(page)
     await devtools.send("WebAuthn.enable")
     await devtools.send("WebAuthn.addVirtualAuthenticator", {
       options: {
