@@ -26,7 +26,7 @@ interface Schema {
 }
 
 /** Those under `/v1/auth`, but for the pages that mails lead to: they are for browsers and take no caller. */
-export async function authOperations(scenario: AuthScenario): Promise<Operation[]> {
+export async function authOperations(scenario: AuthScenario, under = "/v1/auth/"): Promise<Operation[]> {
   const { paths, components } = (await scenario.call("GET", "/openapi.json")).body
   const fieldsOf = ({ $ref, properties, anyOf = [] }: Schema = {}): string[] => [
     ...($ref ? fieldsOf(components.schemas[$ref.split("/").at(-1)!]) : []),
@@ -34,7 +34,7 @@ export async function authOperations(scenario: AuthScenario): Promise<Operation[
     ...anyOf.flatMap(fieldsOf),
   ]
   return Object.entries<Record<string, Described>>(paths)
-    .filter(([path]) => path.startsWith("/v1/auth/") && !path.startsWith("/v1/auth/pages/"))
+    .filter(([path]) => path.startsWith(under) && !path.startsWith("/v1/auth/pages/"))
     .flatMap(([path, { parameters: _, ...operations }]) =>
       Object.entries(operations).map(([verb, { security, requestBody }]): Operation => {
         const method = verb.toUpperCase()
