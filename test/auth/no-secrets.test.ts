@@ -56,8 +56,8 @@ beforeAll(async () => {
 test("15: the flows are run", { timeout: 60_000 }, async () => {
   const { email, ...first } = await withPassword()
   await withMails(email)
-  await withFactors(email)
   await withKeys(first)
+  await withFactors(email)
   await withProviders()
   const visitor = keepSession("a visitor", await scenario.auth("anonymous"))
   await scenario.call("GET", "/v1/cart", { token: visitor.accessToken })
