@@ -100,6 +100,8 @@ async function run(order: Order): Promise<string> {
 interface Account {
   readonly id: string
   readonly name: string | null
+  /** Whether its owner has shown that the address is theirs. */
+  readonly isProved: boolean
 }
 
 async function find(order: Order): Promise<Account> {
@@ -133,7 +135,9 @@ async function invite(order: Order, userId: string): Promise<string> {
 ${order.url}/v1/auth/pages/reset?token=${secret}`
 }
 
-async function setRoles(order: Order, { id }: Account): Promise<string> {
+async function setRoles(order: Order, { id, isProved }: Account): Promise<string> {
+  if (order.roles.length > 0 && !isProved)
+    console.error(`Nobody has confirmed ${order.email} yet: make sure that this account is of whom you mean.`)
   await execute(order, [
     { sql: "UPDATE _users SET roles = ? WHERE id = ?", params: [JSON.stringify(order.roles), id] },
     event(id, "account_changed", { by: "operator", roles: order.roles.join(" ") }),
@@ -177,7 +181,7 @@ async function setPassword(order: Order, { id, name }: Account): Promise<string>
 }
 
 function selectUser(email: string): Query {
-  return { sql: "SELECT id, name FROM _users WHERE email = ? AND deleted_at IS NULL", params: [email] }
+  return { sql: "SELECT id, name, email_verified FROM _users WHERE email = ? AND deleted_at IS NULL", params: [email] }
 }
 
 function event(userId: string, name: string, detail: object): Query {
@@ -188,5 +192,5 @@ function event(userId: string, name: string, detail: object): Query {
 }
 
 function toAccount(row: ResultRow): Account {
-  return { id: row.id as string, name: row.name as string | null }
+  return { id: row.id as string, name: row.name as string | null, isProved: row.email_verified === 1 }
 }

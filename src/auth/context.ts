@@ -21,7 +21,7 @@ export interface Client {
   readonly place: string | undefined
 }
 
-export type GuessFlow = "signIn" | "emailCode" | "secondFactor"
+export type GuessFlow = "signIn" | "emailCode" | "secondFactor" | "passkey"
 
 /** Limits against guessing; `account` is a user's id, or an address as accounts are looked up. */
 export interface Guessing {
@@ -29,9 +29,9 @@ export interface Guessing {
    * Runs one guess, which says whether it was right.
    * @throws SelvedgeError `rate_limited`
    */
-  guess<T>(flow: GuessFlow, account: string, run: () => Promise<{ ok: boolean; value: T }>): Promise<T>
+  guess<T>(flow: GuessFlow, account: string | undefined, run: () => Promise<{ ok: boolean; value: T }>): Promise<T>
   /** Counts one event. @throws SelvedgeError `rate_limited` */
-  count(flow: "mail" | "signUp", account?: string): Promise<void>
+  count(flow: "mail" | "signUp" | "start", account?: string): Promise<void>
   /** Forgets wrong guesses, after the owner has proved to be the one. */
   clear(flow: GuessFlow, account: string): void
 }

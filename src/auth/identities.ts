@@ -2,6 +2,7 @@
 
 import { SelvedgeError } from "../core/problem.ts"
 import { readFailure } from "../db/errors.ts"
+import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { proveEmailNoted, stillOwner } from "./address-owner.ts"
 import { anonymousCaller } from "./anonymous.ts"
@@ -97,7 +98,14 @@ function signInOnce(
 ): Promise<SignedIn> {
   const proofOf = (userId: string) => ({ userId, amr: [method], aal: 1 }) as const
   const { linkedId, ownerId } = match
-  if (linkedId !== null) return signIn(context, proofOf(linkedId))
+  if (linkedId !== null) {
+    const { issuer, subject } = user
+    const stillLinked = guard(
+      "SELECT 'moved' WHERE NOT EXISTS (SELECT 1 FROM _identities WHERE issuer = ? AND subject = ? AND user_id = ?)",
+      [issuer, subject, linkedId],
+    )
+    return signIn(context, proofOf(linkedId), { before: [stillLinked] })
+  }
   if (isTaken(user, match)) throw accountExists()
   if (ownerId !== null) {
     const before = [

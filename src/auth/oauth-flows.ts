@@ -45,6 +45,7 @@ export async function leaveToSignIn(
   const registered = requireProvider(providers, name)
   if (!mayRedirect([...origins, context.baseUrl], way.redirectTo))
     throw invalidQuery("redirectTo", "must be an address of a listed site, spelled out in full")
+  await context.guessing.count("start")
   return leave(context, registered, way)
 }
 

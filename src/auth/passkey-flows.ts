@@ -127,6 +127,7 @@ function refuseRegistration(context: AuthContext, cause?: unknown): SelvedgeErro
 }
 
 export async function askSignIn(context: AuthContext, party: RelyingParty) {
+  await context.guessing.count("start")
   const { secret, queries } = mint(context.now(), { purpose: "passkey-sign-in" })
   await context.db.write(queries)
   return requestOptions(party, secret)
@@ -135,13 +136,19 @@ export async function askSignIn(context: AuthContext, party: RelyingParty) {
 /**
  * Two trips. A passkey that made sure of the person is two factors; one that didn't is the first.
  *
- * @throws SelvedgeError `invalid_credentials`
+ * @throws SelvedgeError `invalid_credentials` or `rate_limited`
  */
-export async function signInWithPasskey(
+export function signInWithPasskey(
   context: AuthContext,
   party: RelyingParty,
   answer: AssertionAnswer,
 ): Promise<SignedIn> {
+  return context.guessing.guess("passkey", undefined, async () => {
+    return { ok: true, value: await acceptPasskey(context, party, answer) }
+  })
+}
+
+async function acceptPasskey(context: AuthContext, party: RelyingParty, answer: AssertionAnswer): Promise<SignedIn> {
   const challenge = readChallenge(answer.response.clientDataJSON) ?? ""
   const [taken, found] = await context.db.write([
     redeemQuery("passkey-sign-in", challenge, context.now()),
@@ -185,9 +192,9 @@ WHERE id = ?4 AND (counter < ?1 OR (counter = 0 AND ?1 = 0))`,
 
 type SignInRefusal = "challenge" | "unknown" | "assertion" | "counter"
 
-/** The audit knows the reason, the answer doesn't. */
+/** The audit knows the reason, the answer doesn't. What concerns no account isn't noted: anybody can make it up. */
 function refuseSignIn(context: AuthContext, userId: string | undefined, reason: SignInRefusal): SelvedgeError {
   const detail = { method: "passkey", reason }
-  context.writeLater([eventQuery(context, { event: "sign_in", userId: userId ?? null, result: "refused", detail })])
+  if (userId) context.writeLater([eventQuery(context, { event: "sign_in", userId, result: "refused", detail })])
   return new SelvedgeError("invalid_credentials", "The passkey was not accepted.")
 }

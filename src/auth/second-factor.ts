@@ -78,17 +78,16 @@ WHERE o.purpose = 'mfa' AND o.hash = ? AND t.confirmed_at IS NOT NULL`,
 
 /** @returns Undefined for a wrong code. */
 async function prove(context: AuthContext, ticket: Ticket, step: SecondStep): Promise<SignedIn | undefined> {
-  if (step.method === "recovery") return finish(context, ticket, step, useRecoveryCode(ticket.userId, step.code))
-  try {
-    return await context.guessing.guess("secondFactor", ticket.userId, async () => {
+  if (step.method === "totp") {
+    return context.guessing.guess("secondFactor", ticket.userId, async () => {
       const taken = await takeStep(context, ticket, step.code)
       const value = taken && (await finish(context, ticket, step, taken))
       return { ok: value !== undefined, value }
     })
-  } catch (error) {
-    if (error instanceof SelvedgeError && error.code === "rate_limited") noteRefusal(context, ticket, step, "locked")
-    throw error
   }
+  const signedIn = await finish(context, ticket, step, useRecoveryCode(ticket.userId, step.code))
+  if (signedIn) context.guessing.clear("secondFactor", ticket.userId)
+  return signedIn
 }
 
 /** Takes the code's time step, and all before it, out of use; changes no row when that has happened already. */

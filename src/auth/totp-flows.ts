@@ -60,6 +60,7 @@ export async function activateTotp(context: AuthContext, code: string): Promise<
     { sql: "UPDATE _users SET mfa = 1 WHERE id = ?", params: [caller.id] },
     { sql: "UPDATE _sessions SET aal = 2, amr = json_insert(amr, '$[#]', 'otp') WHERE id = ?", params: [sessionId] },
     ...storeRecoveryCodes(caller.id, codes),
+    endSessions(caller.id, now, sessionId),
     eventQuery(context, { event: "factor_added", userId: caller.id, detail: { method: "otp" } }),
     eventQuery(context, { event: "recovery_codes_made", userId: caller.id }),
   ])

