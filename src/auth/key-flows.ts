@@ -5,7 +5,7 @@ import type { Query, ResultRow } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, standingSession } from "./fresh.ts"
+import { explainSession, freshSession, standingSession } from "./fresh.ts"
 import { createKey, type KeyKind } from "./keys.ts"
 import { writeStanding } from "./standing.ts"
 
@@ -47,7 +47,7 @@ export async function makeKey(
   const userId = ownerId(owner)
   try {
     const rows = await context.db.write([
-      standingSession(context),
+      freshSession(context),
       {
         sql: `INSERT INTO _keys (id, hash, prefix, kind, user_id, name, scopes, created_at, expires_at)
 SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM _keys WHERE user_id IS ? AND kind = ? AND revoked_at IS NULL) < ?`,

@@ -128,6 +128,7 @@ const FRESH = [
   "DELETE /v1/auth/passkeys/{id}",
   "POST /v1/auth/oauth/{provider}/link",
   "DELETE /v1/auth/identities/{provider}",
+  "POST /v1/auth/keys",
 ]
 
 /** What an old session may still do, and what it is answered here. */
@@ -136,7 +137,6 @@ const WITHOUT: Record<string, number> = {
   "PATCH /v1/auth/passkeys/{id}": 404,
   "DELETE /v1/auth/sessions/{id}": 404,
   "DELETE /v1/auth/sessions": 204,
-  "POST /v1/auth/keys": 201,
   "DELETE /v1/auth/keys/{id}": 404,
   "POST /v1/auth/email/verify/request": 202,
   // asks for the current password instead

@@ -59,7 +59,8 @@ export function keyRoutes(app: Hono<AppEnv>, service: AuthService, collections: 
     "/v1/auth/keys",
     endpoint({
       summary: "Make an API key",
-      description: "It acts as you, on the collections and actions that its scopes name, and nowhere else.",
+      description:
+        "It acts as you, on the collections and actions that its scopes name, and nowhere else. Needs a sign-in within the last 10 minutes.",
       access: signedIn,
       body: z.strictObject({ name, scopes, expiresAt }),
       answer: { status: 201, description: "The key, shown this once", schema: made },
@@ -105,7 +106,8 @@ export function serviceKeyRoutes(app: Hono<AppEnv>, service: AuthService): void 
     "/v1/admin/keys",
     endpoint({
       summary: "Make a service key",
-      description: "It acts as the service: no access rule binds it. Only an admin's own session can make one.",
+      description:
+        "It acts as the service: no access rule binds it. Only an admin's own session can make one, within 10 minutes of its sign-in.",
       access: admin,
       strict: true,
       body: z.strictObject({ name, expiresAt }),
