@@ -8,7 +8,7 @@ import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { requireSession } from "./fresh.ts"
 import { hashOf, refuseSecret, takeQueries } from "./one-time.ts"
-import { proveEmail } from "./prove-email.ts"
+import { dropAdded, proveEmail } from "./prove-email.ts"
 import { addressTaken, insertPassword, mailVerification, openAccount, verification } from "./sign-up.ts"
 import { writeStanding } from "./standing.ts"
 import { toUser, USER_COLUMNS, type User } from "./users.ts"
@@ -82,8 +82,8 @@ WHERE o.purpose = 'verify-email' AND o.hash = ? AND o.expires_at > ?`,
 }
 
 /**
- * Credentials stay: the mail says that an account was made, and tells whoever didn't make it to leave the link alone. So
- * the one who uses it is the one who chose the password; were it dropped, nobody could sign in after signing up.
+ * The password stays: the mail says that an account was made, and tells whoever didn't make it to leave the link alone.
+ * So the one who uses it is the one who chose the password; were it dropped, nobody could sign in after signing up.
  */
 async function setAddress(
   context: AuthContext,
@@ -95,6 +95,7 @@ async function setAddress(
   const rows = await context.db.write([
     ...take,
     ...(sessionId === undefined ? [] : [askerStands(sessionId)]),
+    ...dropAdded(context, userId),
     { sql: "UPDATE _users SET email = ?, email_verified = 1 WHERE id = ?", params: [email, userId] },
     eventQuery(context, { event: isChange ? "email_changed" : "email_verified", userId }),
     // what was sent to the former address

@@ -45,6 +45,99 @@ test("the token of a sign-up confirms the address, once; the password and the se
   expect((await scenario.events(user.id)).map(({ event }) => event)).toContain("email_verified")
 })
 
+/** What somebody may add to an account before its address is proved; the rows of some need no ceremony to be there. */
+async function plant(scenario: AuthScenario, { user, accessToken }: { user: { id: string }; accessToken: string }) {
+  const order = { name: "for later", scopes: ["cart:read"] }
+  const { key } = (await scenario.auth("keys", order, { token: accessToken })).body
+  const { secret } = (await scenario.auth("totp", undefined, { token: accessToken })).body
+  await scenario.auth("totp/activate", { code: codeOf(scenario, secret) }, { token: accessToken })
+  await env.DB.batch([
+    env.DB.prepare("INSERT INTO _identities (issuer, subject, user_id, created_at) VALUES (?1, ?1, ?1, 1)").bind(
+      user.id,
+    ),
+    env.DB.prepare(
+      "INSERT INTO _passkeys (id, user_id, public_key, counter, transports, backed_up, aaguid, name, created_at) VALUES (?1, ?1, 'p', 0, '[]', 0, '', '', 1)",
+    ).bind(user.id),
+    env.DB.prepare(
+      "INSERT INTO _one_time (purpose, hash, user_id, payload, expires_at) VALUES ('mfa', ?1, ?1, '{}', 9e15)",
+    ).bind(user.id),
+  ])
+  return key as string
+}
+
+async function factorsOf(userId: string): Promise<Record<string, number>> {
+  const tables = ["_passwords", "_identities", "_passkeys", "_totps", "_recovery_codes", "_one_time"]
+  const counts = tables.map((table) => `(SELECT count(*) FROM ${table} WHERE user_id = ?1) AS ${table}`)
+  const found = await env.DB.prepare(`SELECT ${counts.join(", ")}`)
+    .bind(userId)
+    .first<Record<string, number>>()
+  return found!
+}
+
+const ONLY_PASSWORD = { _passwords: 1, _identities: 0, _passkeys: 0, _totps: 0, _recovery_codes: 0, _one_time: 0 }
+
+test("47: whoever confirms without the account's session keeps its password, and nothing that was added to it", async () => {
+  const scenario = createAuthScenario()
+  const account = await scenario.newUser(newAddress())
+  const key = await plant(scenario, account)
+  const stranger = await codeUser(scenario)
+  const { secret } = await scenario.mail(account.email, "verify-email")
+  const before = tripsOf(scenario).length
+  const answer = await scenario.auth("email/verify", { token: secret }, { token: stranger.accessToken })
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { user: { id: account.user.id, emailVerified: true, mfa: false } },
+  })
+  expect(tripsOf(scenario).slice(before)).toEqual([2])
+  expect(await factorsOf(account.user.id)).toEqual(ONLY_PASSWORD)
+  expect(await scenario.call("GET", "/v1/cart", { token: key })).toMatchObject({ status: 401 })
+  expect(await scenario.auth("refresh", { refreshToken: account.refreshToken })).toMatchObject({ status: 200 })
+})
+
+test("47: so it is on the page, and with a session of the account that has ended", async () => {
+  const scenario = createAuthScenario()
+  for (const isPage of [true, false]) {
+    const account = await scenario.newUser(newAddress())
+    await plant(scenario, account)
+    const token = (await scenario.mail(account.email, "verify-email")).secret
+    if (!isPage) await scenario.auth("sign-out", undefined, { token: account.accessToken })
+    const answer = isPage
+      ? await scenario.call("POST", `/v1/auth/pages/verify?token=${token}`)
+      : await scenario.auth("email/verify", { token }, { token: account.accessToken })
+    expect(answer).toMatchObject({ status: 200 })
+    expect(await factorsOf(account.user.id)).toEqual(ONLY_PASSWORD)
+  }
+})
+
+test("47: whoever confirms in the account's own session keeps what they added", async () => {
+  const scenario = createAuthScenario()
+  const account = await scenario.newUser(newAddress())
+  const key = await plant(scenario, account)
+  const { secret } = await scenario.mail(account.email, "verify-email")
+  const answer = await scenario.auth("email/verify", { token: secret }, { token: account.accessToken })
+  expect(answer).toMatchObject({ status: 200, body: { user: { emailVerified: true, mfa: true } } })
+  expect(await factorsOf(account.user.id)).toMatchObject({
+    _identities: 1,
+    _passkeys: 1,
+    _totps: 1,
+    _recovery_codes: 10,
+  })
+  expect(await scenario.call("GET", "/v1/cart", { token: key })).toMatchObject({ status: 200 })
+})
+
+test("47: a change of address does the same to an account without a proof, and nothing to one that had it", async () => {
+  const scenario = createAuthScenario()
+  for (const isProved of [false, true]) {
+    const account = isProved ? await codeUser(scenario) : await scenario.newUser(newAddress())
+    const change = newAddress()
+    await scenario.auth("email/change", { email: change }, { token: account.accessToken })
+    await plant(scenario, account)
+    const answer = await verify(scenario, (await scenario.mail(change)).secret)
+    expect(answer).toMatchObject({ status: 200, body: { user: { email: change, mfa: isProved } } })
+    expect(await factorsOf(account.user.id)).toMatchObject({ _totps: isProved ? 1 : 0, _passkeys: isProved ? 1 : 0 })
+  }
+})
+
 test("a token is dead after a day, and whoever is signed in can ask for another, which voids the one before", async () => {
   const scenario = createAuthScenario()
   const { email, accessToken } = await scenario.newUser(newAddress())

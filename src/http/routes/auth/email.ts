@@ -58,7 +58,8 @@ const linkEndpoint = endpoint({
 
 const verifyEndpoint = endpoint({
   summary: "Confirm an address",
-  description: "The token of the mail to a new account, or to the new address of an account. It gives no session.",
+  description:
+    "The token of the mail to a new account, or to the new address of an account. It gives no session. Passkeys, factors, identities and keys of an account whose address nobody had confirmed stay only if its own access token comes along.",
   access: anyone,
   body: z.strictObject({ token: secret }),
   answer: { status: 200, description: "The account", schema: accountSchema },
