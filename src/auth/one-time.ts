@@ -32,6 +32,8 @@ export interface OneTime<P extends OneTimePurpose> {
   readonly userId?: string | null
   /** A newer secret of the same purpose and subject takes the place of the older one. */
   readonly subject?: string
+  /** Leaves the older ones of the subject as they are. */
+  readonly besideOlder?: boolean
   /** What is found again at redemption; never a secret that could be used elsewhere. */
   readonly payload?: Readonly<Record<string, unknown>>
 }
@@ -44,11 +46,11 @@ export interface Minted {
 /** @returns The secret, to be sent and forgotten, and the statements that store its hash. */
 export function mint<P extends OneTimePurpose>(now: number, what: OneTime<P>): Minted {
   const secret = randomSecret()
-  const { purpose, userId = null, subject = null, payload = {} } = what
+  const { purpose, userId = null, subject = null, besideOlder = false, payload = {} } = what
   return {
     secret,
     queries: [
-      ...voidOlder(purpose, subject),
+      ...(besideOlder ? [] : voidOlder(purpose, subject)),
       {
         sql: "INSERT INTO _one_time (purpose, hash, user_id, subject, payload, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
         params: [

@@ -44,13 +44,18 @@ export function checkPassword(
   if (refusal) throw validationFailed([{ pointer, ...refusal }])
 }
 
-/** The account comes into being when the link is used, with the password that was given here. */
+/**
+ * The account comes into being when the link is used, with the password that was given here. A sign-up doesn't void those
+ * of the same address before it, which may be another person's: the proof has to see them.
+ */
 async function askForProof(context: AuthContext, { email, name }: SignUp, hash: string): Promise<undefined> {
   await context.guessing.count("mail", email)
   const now = context.now()
   const anonymousId = anonymousCaller(context)
   const { secret, queries } = mint(now, {
     purpose: "verify-email",
+    subject: email,
+    besideOlder: true,
     payload: { signUp: { email, name: name ?? null, hash, ...(anonymousId && { anonymousId }) } },
   })
   const rows = await context.db.write([

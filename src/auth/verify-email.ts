@@ -9,7 +9,7 @@ import { eventQuery } from "./events.ts"
 import { requireSession } from "./fresh.ts"
 import { hashOf, refuseSecret, takeQueries } from "./one-time.ts"
 import { dropAdded, proveEmail } from "./prove-email.ts"
-import { addressTaken, insertPassword, mailVerification, openAccount, verification } from "./sign-up.ts"
+import { addressTaken, mailVerification, openAccount, verification } from "./sign-up.ts"
 import { writeStanding } from "./standing.ts"
 import { toUser, USER_COLUMNS, type User } from "./users.ts"
 
@@ -38,18 +38,25 @@ interface Found {
   readonly isProved: boolean
 }
 
+export interface Verified {
+  readonly user: User
+  /** Of an account that has just come into being, whose password might have been another person's. */
+  readonly needsPassword: boolean
+}
+
 /**
  * Two trips. The token is used up only by success.
  *
  * @throws SelvedgeError `invalid_credentials`, or `conflict` when the address has gone to another account meanwhile.
  */
-export async function verifyEmail(context: AuthContext, token: string): Promise<User> {
+export async function verifyEmail(context: AuthContext, token: string): Promise<Verified> {
   const found = await find(context, token)
   const { userId, payload } = found
   const take = takeQueries("verify-email", token, context.now())
   try {
     if ("signUp" in payload) return await completeSignUp(context, take, payload.signUp, found)
-    return await setAddress(context, take, { ...payload, userId: userId!, formerEmail: found.formerEmail })
+    const user = await setAddress(context, take, { ...payload, userId: userId!, formerEmail: found.formerEmail })
+    return { user, needsPassword: false }
   } catch (error) {
     const failure = readFailure(error)
     if (failure.kind === "unique" || (failure.kind === "guard" && failure.code === "proved_account"))
@@ -116,13 +123,16 @@ function askerStands(sessionId: string): Query {
   ])
 }
 
-/** An account that has got the address meanwhile, without a proof, goes to the one who has the proof. */
+/**
+ * An account that has got the address meanwhile, without a proof, goes to the one who has the proof. While several
+ * sign-ups wait for one address, nobody can tell whose link was used, so no password of theirs gets in.
+ */
 async function completeSignUp(
   context: AuthContext,
   take: readonly Query[],
   { email, name, hash, anonymousId }: SignUpPayload,
   found: Found,
-): Promise<User> {
+): Promise<Verified> {
   const { ownerId, isProved } = found
   if (ownerId !== null && isProved) throw addressTaken()
   const now = context.now()
@@ -131,17 +141,31 @@ async function completeSignUp(
       ? openAccount(context, { email, emailVerified: true, name }, anonymousId)
       : { id: ownerId, queries: takeOver(ownerId, name, now) }
   const queries = [
-    insertPassword(account.id, hash, now),
+    insertOnlyPassword(account.id, hash, email, now),
+    { sql: `DELETE FROM _one_time WHERE ${SIGN_UPS}`, params: [email] },
+    { sql: "SELECT 1 FROM _passwords WHERE user_id = ?", params: [account.id] },
     eventQuery(context, { event: "email_verified", userId: account.id }),
     userRow(account.id),
   ]
   try {
     const rows = await context.db.write([...take, ...account.queries, ...queries])
-    return toUser(rows.at(-1)![0]!)
+    return { user: toUser(rows.at(-1)![0]!), needsPassword: rows.at(-3)!.length === 0 }
   } catch (error) {
     const failure = readFailure(error)
     if (failure.kind !== "guard" || failure.code !== "not_anonymous") throw error
     return completeSignUp(context, take, { email, name, hash }, found)
+  }
+}
+
+/** Those that wait for an address. */
+const SIGN_UPS = "purpose = 'verify-email' AND subject = ?"
+
+/** The one whose link is used is gone by then. */
+function insertOnlyPassword(userId: string, hash: string, email: string, now: number): Query {
+  return {
+    sql: `INSERT INTO _passwords (user_id, hash, updated_at)
+SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _one_time WHERE ${SIGN_UPS} AND expires_at > ?)`,
+    params: [userId, hash, now, email, now],
   }
 }
 

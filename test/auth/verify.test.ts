@@ -288,6 +288,45 @@ test("8: with verification first, the proof makes the account with the password 
   expect(await verify(scenario, token)).toMatchObject(REFUSED)
 })
 
+test("47: where two sign-ups wait for one address, the proof of either makes an account without a password", async () => {
+  for (const pressed of [0, 1]) {
+    const scenario = createAuthScenario(FIRST)
+    const email = newAddress()
+    const other = newAddress()
+    const passwords = ["the password of somebody else", PASSWORD]
+    for (const password of passwords) await scenario.auth("sign-up", { email, password })
+    await scenario.auth("sign-up", { email: other, password: PASSWORD })
+    const tokens = (await scenario.mails(email)).map(({ secret }) => secret)
+    const before = tripsOf(scenario).length
+    const answer = await verify(scenario, tokens[pressed]!)
+    expect(answer).toMatchObject({ status: 200, body: { user: { email, emailVerified: true } } })
+    expect(Object.keys(answer.body)).toEqual(["user"])
+    expect(tripsOf(scenario).slice(before)).toEqual([2])
+    expect(await verify(scenario, tokens[1 - pressed]!)).toMatchObject(REFUSED)
+    for (const password of passwords) {
+      expect(await scenario.auth("sign-in", { email, password })).toMatchObject({ status: 401 })
+    }
+    expect((await codeUser(scenario, email)).user.id).toBe(answer.body.user.id)
+    expect(await verify(scenario, (await scenario.mail(other)).secret)).toMatchObject({ status: 200 })
+    expect(await scenario.auth("sign-in", { email: other, password: PASSWORD })).toMatchObject({ status: 200 })
+  }
+})
+
+test("47: the page says that there is no password then; a sign-up that is too old doesn't count", async () => {
+  const scenario = createAuthScenario(FIRST)
+  const press = async (email: string) => {
+    const { secret } = await scenario.mail(email, "verify-email")
+    return (await scenario.call("POST", `/v1/auth/pages/verify?token=${secret}`)).text
+  }
+  const [twice, once] = [newAddress(), newAddress()]
+  await askSignUp(scenario, once)
+  scenario.advance(24 * HOUR)
+  for (const email of [twice, twice, once]) await askSignUp(scenario, email)
+  expect(await press(twice)).toContain("choose a password")
+  expect(await press(once)).not.toContain("choose a password")
+  expect(await scenario.auth("sign-in", { email: once, password: PASSWORD })).toMatchObject({ status: 200 })
+})
+
 test("12: of 20 parallel proofs of a sign-up one makes the account", async () => {
   const scenario = createAuthScenario(FIRST)
   const email = newAddress()

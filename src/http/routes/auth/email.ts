@@ -101,7 +101,8 @@ export function emailLinkRoutes(app: Hono<AppEnv>, service: AuthService): void {
 
 export function emailRoutes(app: Hono<AppEnv>, service: AuthService): void {
   app.post("/v1/auth/email/verify", verifyEndpoint, async (c) => {
-    return c.json({ user: await verifyEmail(authContext(c, service), c.req.valid("json").token) })
+    const { user } = await verifyEmail(authContext(c, service), c.req.valid("json").token)
+    return c.json({ user })
   })
   app.post("/v1/auth/email/verify/request", askVerificationEndpoint, async (c) => {
     await askVerification(authContext(c, service))

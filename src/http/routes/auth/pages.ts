@@ -28,6 +28,9 @@ const TITLES: Readonly<Record<string, string>> = {
   rate_limited: "Too many attempts",
 }
 
+const NO_PASSWORD =
+  "The sign-up was sent more than once, and we can't know whether each time by you. So no password was set: choose a password now, as if you had forgotten it."
+
 interface Page {
   readonly path: string
   /** What is shown before anything is done. */
@@ -61,8 +64,10 @@ function verifyPage(service: AuthService): Page {
       ],
     }),
     async act(c, token) {
-      const { email } = await verifyEmail(authContext(c, service), token)
-      return { title: "Your address is confirmed", main: [paragraph(`${email} is the address of your account.`)] }
+      const { user, needsPassword } = await verifyEmail(authContext(c, service), token)
+      const main = [paragraph(`${user.email} is the address of your account.`)]
+      if (needsPassword) main.push(paragraph(NO_PASSWORD))
+      return { title: "Your address is confirmed", main }
     },
   }
 }
