@@ -176,7 +176,10 @@ async function setPassword(order: Order, { id, name }: Account): Promise<string>
   const module = await compile(await readFile(join(PROJECT_ROOT, "src/auth/argon2.wasm")))
   const hash = await createPasswords({ module, secrets }).hash(password)
   const now = Date.now()
-  await execute(order, [...newPasswordQueries(id, hash, now), event(id, "password_changed", { by: "operator" })])
+  await execute(order, [
+    ...newPasswordQueries({ userId: id, email: order.email }, hash, now),
+    event(id, "password_changed", { by: "operator" }),
+  ])
   return `${order.email} has a new password, and its sessions have ended.`
 }
 

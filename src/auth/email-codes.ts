@@ -105,6 +105,10 @@ function takeCode(email: string, mac: string): Query[] {
   ]
 }
 
+export function voidCode(email: string): Query {
+  return { sql: "DELETE FROM _one_time WHERE purpose = 'sign-in-code' AND hash = ?", params: [keyOf(email)] }
+}
+
 /** The row is found by the address: codes are so few that two people have the same one. */
 function keyOf(email: string): string {
   return hashOf("sign-in-code", email)

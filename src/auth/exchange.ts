@@ -21,7 +21,13 @@ export interface Exchange {
 
 /** @returns The code for the site, which goes into the address of the redirect, and what stores its hash. */
 export function mintExchange({ now }: Pick<AuthContext, "now">, exchange: Exchange): Minted {
-  return mint(now(), { purpose: "exchange", payload: { ...exchange } })
+  const { arrival } = exchange
+  const email = "email" in arrival ? arrival.email : arrival.identity.email
+  return mint(now(), {
+    purpose: "exchange",
+    ...(email !== null && { subject: email, besideOlder: true }),
+    payload: { ...exchange },
+  })
 }
 
 /**

@@ -37,7 +37,7 @@ export async function changePassword(context: AuthContext, current: string, pass
         userId,
         hash,
       ]),
-      ...newPasswordQueries(userId, newHash, context.now(), sessionId),
+      ...newPasswordQueries({ userId, email }, newHash, context.now(), sessionId),
       eventQuery(context, { event: "password_changed", userId }),
       { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
     ])

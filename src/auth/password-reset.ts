@@ -39,7 +39,7 @@ export async function resetPassword(context: AuthContext, token: string, passwor
     const rows = await context.db.write([
       ...takeQueries(purpose, token, now),
       ...proveEmailNoted(context, userId, purpose),
-      ...newPasswordQueries(userId, hash, now),
+      ...newPasswordQueries({ userId, email }, hash, now),
       eventQuery(context, { event: "password_reset", userId }),
       { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
     ])

@@ -1,5 +1,6 @@
 /** A new password for one who is signed in. */
 
+import { createHash } from "node:crypto"
 import { expect, test } from "vitest"
 import { type AuthScenario, createAuthScenario, PASSWORD, tripsOf } from "./scenario.ts"
 
@@ -40,6 +41,52 @@ test("6: a reset that was asked for before is void after a change", async () => 
   await change(scenario, accessToken)
   const answer = await scenario.auth("password/reset", { token, password: "yet another passphrase" })
   expect(answer).toMatchObject({ status: 401, body: { code: "invalid_credentials" } })
+})
+
+const VERIFIER = "v".repeat(43)
+
+/** A link, a code by mail, and the code of a link that was pressed: each a way in, none used yet. */
+async function askWaysIn(scenario: AuthScenario, email: string) {
+  const codeChallenge = createHash("sha256").update(VERIFIER).digest("base64url")
+  const ask = async () => {
+    await scenario.auth("email/link", { email, redirectTo: "http://localhost:8788/", codeChallenge })
+    return (await scenario.mail(email, "sign-in-link")).secret
+  }
+  const pressed = await scenario.call("POST", `/v1/auth/pages/sign-in?token=${await ask()}`)
+  const exchange = new URL(pressed.headers.get("Location")!).searchParams.get("code")!
+  await scenario.auth("email/code", { email })
+  return { exchange, link: await ask(), code: (await scenario.mail(email, "sign-in-code")).secret }
+}
+
+async function tryWaysIn(
+  scenario: AuthScenario,
+  email: string,
+  ways: { exchange: string; link: string; code: string },
+) {
+  const { exchange, link, code } = ways
+  const answers = [
+    await scenario.auth("exchange", { code: exchange, codeVerifier: VERIFIER }),
+    await scenario.call("POST", `/v1/auth/pages/sign-in?token=${link}`),
+    await scenario.auth("email/code/redeem", { email, code }),
+  ]
+  return answers.map(({ status }) => status)
+}
+
+test("6: links and codes that were mailed before a change or a reset open nothing after it, but another's do", async () => {
+  const scenario = createAuthScenario()
+  const { email, accessToken } = await scenario.newUser()
+  const other = "another-person@example.com"
+  const others = await askWaysIn(scenario, other)
+  const beforeChange = await askWaysIn(scenario, email)
+  expect(await change(scenario, accessToken)).toMatchObject({ status: 200 })
+  expect(await tryWaysIn(scenario, email, beforeChange)).toEqual([401, 400, 401])
+  await scenario.auth("password/forgot", { email })
+  const token = (await scenario.mail(email, "reset-password")).secret
+  const beforeReset = await askWaysIn(scenario, email)
+  const answer = await scenario.auth("password/reset", { token, password: "yet another passphrase" })
+  expect(answer).toMatchObject({ status: 200 })
+  expect(await tryWaysIn(scenario, email, beforeReset)).toEqual([401, 400, 401])
+  expect(await tryWaysIn(scenario, other, others)).toEqual([200, 303, 200])
 })
 
 test("2: a new password is held to the same rules, with a pointer", async () => {
