@@ -65,7 +65,6 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     lockNotes: createLockNotes(now),
     attempts: createAttempts({ namespace: options.limiter, now }),
     transport: openTransport(options),
-    isLocal,
     origins,
     log,
   }

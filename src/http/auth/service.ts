@@ -16,6 +16,8 @@ import type { Attempts } from "../../limits/attempts.ts"
 import type { MailTransport } from "../../mail/mail.ts"
 import type { AppEnv } from "../context.ts"
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
+
 export interface AuthService {
   readonly d1: D1Database
   readonly settings: AuthSettings
@@ -27,8 +29,6 @@ export interface AuthService {
   readonly attempts: Attempts
   readonly lockNotes: LockNotes
   readonly transport: MailTransport
-  /** Whether this is a developer's machine. */
-  readonly isLocal: boolean
   /** Origins of sites that people may be sent back to. */
   readonly origins: readonly string[]
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
@@ -38,7 +38,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
   const { settings, secrets, tokens, passwords, commonPasswords } = service
   const { caller, db, records, requestId } = c.get("state")
   const client = readClient(c.req.raw)
-  const baseUrl = settings.url ?? originOf(c.req.url, service.isLocal)
+  const baseUrl = settings.url ?? originOf(c.req.url)
   const later = (work: Promise<unknown>): void => {
     c.executionCtx.waitUntil(
       work.catch((error: unknown) => {
@@ -71,10 +71,10 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
   return context
 }
 
-/** No secret is mailed as a link without encryption, whatever the request came by. */
-function originOf(url: string, isLocal: boolean): string {
-  const { protocol, host } = new URL(url)
-  return `${isLocal ? protocol : "https:"}//${host}`
+/** No secret is mailed as a link without encryption, whatever the request came by; but on this machine alone. */
+function originOf(url: string): string {
+  const { protocol, host, hostname } = new URL(url)
+  return `${LOOPBACK.test(hostname) ? protocol : "https:"}//${host}`
 }
 
 function readClient(request: Request): Client {
