@@ -123,13 +123,13 @@ ON CONFLICT DO NOTHING`,
     selectUser(email),
   ])
   if (rows![0]!.id !== id) throw new TypeError(`${email} has an account already.`)
-  await execute(order, [event(id, "sign_up", { by: "operator", roles: roles.join(" ") })])
-  return invite(order, id)
+  return invite(order, id, [event(id, "sign_up", { by: "operator", roles: roles.join(" ") })])
 }
 
-async function invite(order: Order, userId: string): Promise<string> {
+/** @param also Statements of the same errand. */
+async function invite(order: Order, userId: string, also: readonly Query[] = []): Promise<string> {
   const { secret, queries } = mint(Date.now(), { purpose: "invite", userId, subject: userId })
-  await execute(order, queries)
+  await execute(order, [...also, ...queries])
   const hours = LIFETIME_MS.invite / 3_600_000
   return `Open this within ${hours} hours to choose the password of ${order.email}; it works once:
 ${order.url}/v1/auth/pages/reset?token=${secret}`
