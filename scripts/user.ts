@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
+import { FOREVER } from "../src/auth/administration.ts"
 import { commonPasswords } from "../src/auth/common-passwords.ts"
 import { newPasswordQueries } from "../src/auth/new-password.ts"
 import { LIFETIME_MS, mint } from "../src/auth/one-time.ts"
@@ -151,7 +152,7 @@ async function setBan(order: Order, { id }: Account): Promise<string> {
   await execute(order, [
     {
       sql: "UPDATE _users SET banned_until = ? WHERE id = ?",
-      params: [banned ? Date.UTC(9999, 11, 31, 23, 59, 59, 999) : null, id],
+      params: [banned ? FOREVER : null, id],
     },
     ...(banned ? [endSessions(id, now)] : []),
     event(id, "account_changed", { by: "operator", banned }),

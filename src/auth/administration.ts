@@ -10,7 +10,7 @@ import { endSessions } from "./sessions.ts"
 import { STANDS, toUser, USER_COLUMNS, type User } from "./users.ts"
 
 /** A ban without an end: the last millisecond that four digits of a year can say. */
-const FOREVER = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+export const FOREVER = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** An account as admins see it. */
 export interface ManagedUser extends User {

@@ -1,10 +1,10 @@
 /** Asking for another address: it becomes the account's when its owner uses the link that is sent there. */
 
-import { SelvedgeError } from "../core/problem.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, requireSession } from "./fresh.ts"
+import { requireAccount } from "./fresh.ts"
 import { LIFETIME_MS, mint } from "./one-time.ts"
+import { writeFresh } from "./standing.ts"
 import { toUser, USER_COLUMNS, type User } from "./users.ts"
 
 /**
@@ -14,26 +14,19 @@ import { toUser, USER_COLUMNS, type User } from "./users.ts"
  * @throws SelvedgeError `reauthentication_required` when the sign-in was too long ago, or `rate_limited`.
  */
 export async function askEmailChange(context: AuthContext, email: string): Promise<User> {
-  const { id: sessionId, anonymous } = requireSession(context)
-  if (anonymous) throw new SelvedgeError("forbidden", "Make an account first.")
-  const userId = context.caller.id
+  const { userId, sessionId } = requireAccount(context)
   await context.guessing.count("mail", email)
   const payload = { email, sessionId }
   const { secret, queries } = mint(context.now(), { purpose: "verify-email", userId, subject: userId, payload })
-  try {
-    const rows = await context.db.write([
-      freshSession(context),
-      ...queries,
-      eventQuery(context, { event: "email_change_asked", userId }),
-      { sql: "SELECT 1 FROM _users WHERE email = ? AND id <> ?", params: [email, userId] },
-      { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
-    ])
-    if (rows.at(-2)!.length > 0) context.mail("already-registered", { email })
-    else mailChange(context, email, secret)
-    return toUser(rows.at(-1)![0]!)
-  } catch (error) {
-    throw explainSession(error)
-  }
+  const rows = await writeFresh(context, [
+    ...queries,
+    eventQuery(context, { event: "email_change_asked", userId }),
+    { sql: "SELECT 1 FROM _users WHERE email = ? AND id <> ?", params: [email, userId] },
+    { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
+  ])
+  if (rows.at(-2)!.length > 0) context.mail("already-registered", { email })
+  else mailChange(context, email, secret)
+  return toUser(rows.at(-1)![0]!)
 }
 
 function mailChange(context: AuthContext, email: string, token: string): void {

@@ -23,6 +23,13 @@ export function requireSession({ caller }: Pick<AuthContext, "caller">): CallerS
   return caller.session
 }
 
+/** An anonymous user has no account to add to, and what was added would look like one. */
+export function requireAccount(asker: Pick<AuthContext, "caller">): { userId: string; sessionId: string } {
+  const { id: sessionId, anonymous } = requireSession(asker)
+  if (anonymous) throw new SelvedgeError("forbidden", "Make an account first.")
+  return { userId: asker.caller.id, sessionId }
+}
+
 /** For the head of a batch: aborts it unless the caller's session stands. {@link explainSession} says why. */
 export function standingSession(asker: Asker): Query {
   return guard(`SELECT iif(count(*) = 0, 'ended_session', NULL) ${FROM_STANDING}`, standing(asker))

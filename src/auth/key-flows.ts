@@ -5,9 +5,8 @@ import type { Query, ResultRow } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, standingSession } from "./fresh.ts"
 import { createKey, type KeyKind } from "./keys.ts"
-import { writeStanding } from "./standing.ts"
+import { writeFresh, writeStanding } from "./standing.ts"
 
 /** Of one user. */
 const MOST_KEYS = 100
@@ -45,26 +44,21 @@ export async function makeKey(
   const { key, hash, prefix } = createKey(owner.kind)
   const id = newId()
   const userId = ownerId(owner)
-  try {
-    const rows = await context.db.write([
-      freshSession(context),
-      {
-        sql: `INSERT INTO _keys (id, hash, prefix, kind, user_id, name, scopes, created_at, expires_at)
+  const rows = await writeFresh(context, [
+    {
+      sql: `INSERT INTO _keys (id, hash, prefix, kind, user_id, name, scopes, created_at, expires_at)
 SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM _keys WHERE user_id IS ? AND kind = ? AND revoked_at IS NULL) < ?`,
-        params: [
-          ...[id, hash, prefix, owner.kind, userId, order.name, JSON.stringify(order.scopes), now, order.expiresAt],
-          ...[userId, owner.kind, MOST_KEYS],
-        ],
-      },
-      eventQuery(context, { event: "key_made", userId, detail: { key: id, kind: owner.kind } }, "changes() = 1"),
-      { sql: `${SELECT} WHERE id = ?`, params: [id] },
-    ])
-    const row = rows.at(-1)![0]
-    if (!row) throw new SelvedgeError("conflict", `There may be ${MOST_KEYS} keys; revoke one first.`)
-    return { ...toView(row), key }
-  } catch (error) {
-    throw explainSession(error)
-  }
+      params: [
+        ...[id, hash, prefix, owner.kind, userId, order.name, JSON.stringify(order.scopes), now, order.expiresAt],
+        ...[userId, owner.kind, MOST_KEYS],
+      ],
+    },
+    eventQuery(context, { event: "key_made", userId, detail: { key: id, kind: owner.kind } }, "changes() = 1"),
+    { sql: `${SELECT} WHERE id = ?`, params: [id] },
+  ])
+  const row = rows.at(-1)![0]
+  if (!row) throw new SelvedgeError("conflict", `There may be ${MOST_KEYS} keys; revoke one first.`)
+  return { ...toView(row), key }
 }
 
 export async function listKeys(context: AuthContext, owner: KeyOwner): Promise<KeyView[]> {
@@ -84,16 +78,11 @@ export async function revokeKey(context: AuthContext, owner: KeyOwner, id: strin
     sql: `UPDATE _keys SET revoked_at = ? WHERE id = ? AND user_id IS ? AND kind = ? AND revoked_at IS NULL RETURNING id`,
     params: [context.now(), id, userId, owner.kind],
   }
-  try {
-    const [, revoked] = await context.db.write([
-      standingSession(context),
-      revoke,
-      eventQuery(context, { event: "key_revoked", userId, detail: { key: id, kind: owner.kind } }, "changes() = 1"),
-    ])
-    if (revoked!.length === 0) throw new SelvedgeError("not_found", "There is no such key.")
-  } catch (error) {
-    throw explainSession(error)
-  }
+  const [revoked] = await writeStanding(context, [
+    revoke,
+    eventQuery(context, { event: "key_revoked", userId, detail: { key: id, kind: owner.kind } }, "changes() = 1"),
+  ])
+  if (revoked!.length === 0) throw new SelvedgeError("not_found", "There is no such key.")
 }
 
 const SELECT = `SELECT id, name, prefix, scopes, created_at AS "createdAt", expires_at AS "expiresAt",

@@ -6,13 +6,13 @@ import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, requireSession } from "./fresh.ts"
+import { requireAccount, requireSession } from "./fresh.ts"
 import type { ProviderUser } from "./identities.ts"
 import { type Minted, mint, redeem, refuseSecret } from "./one-time.ts"
 import type { Providers } from "./providers/registry.ts"
 import { isEqual, sha256 } from "./secrets.ts"
 import { endSessions } from "./sessions.ts"
-import { writeStanding } from "./standing.ts"
+import { writeFresh, writeStanding } from "./standing.ts"
 import { anotherWay } from "./ways-in.ts"
 
 export interface OwnIdentity {
@@ -42,13 +42,6 @@ export async function listIdentities(context: AuthContext, providers: Providers)
     },
   ])
   return rows!.map((row) => toOwnIdentity(row, providers))
-}
-
-/** An anonymous user has no account to add to, and an identity would look like one. */
-export function requireAccount(context: AuthContext): { userId: string; sessionId: string } {
-  const { id: sessionId, anonymous } = requireSession(context)
-  if (anonymous) throw new SelvedgeError("forbidden", "Make an account first.")
-  return { userId: context.caller.id, sessionId }
 }
 
 /** @returns The code for the site that wants the link. */
@@ -106,8 +99,7 @@ export async function removeIdentities(context: AuthContext, providers: Provider
   const issuer = providers.get(provider)?.issuer
   if (issuer === undefined) throw noIdentity()
   try {
-    await context.db.write([
-      freshSession(context),
+    await writeFresh(context, [
       requireIdentity(userId, issuer),
       anotherWay(userId, { issuer }),
       { sql: "DELETE FROM _identities WHERE user_id = ? AND issuer = ?", params: [userId, issuer] },
@@ -129,7 +121,7 @@ function explainRemoval(error: unknown): unknown {
   if (failure.kind === "guard" && failure.code === "no_identity") return noIdentity(error)
   if (failure.kind === "guard" && failure.code === "last_way")
     return new SelvedgeError("conflict", "This is the only way to sign in; add another first.", { cause: error })
-  return explainSession(error)
+  return error
 }
 
 function noIdentity(cause?: unknown): SelvedgeError {

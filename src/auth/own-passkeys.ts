@@ -3,11 +3,12 @@
 import { SelvedgeError } from "../core/problem.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
-import type { Query, ResultRow } from "../db/query.ts"
+import type { ResultRow } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, requireSession, standingSession } from "./fresh.ts"
+import { requireSession } from "./fresh.ts"
 import { endSessions } from "./sessions.ts"
+import { writeFresh, writeStanding } from "./standing.ts"
 import { anotherWay } from "./ways-in.ts"
 
 /** A passkey as its owner sees it. */
@@ -39,9 +40,7 @@ export function toPasskey(row: ResultRow): Passkey {
 
 /** Newest first. */
 export async function listPasskeys(context: AuthContext): Promise<Passkey[]> {
-  requireSession(context)
-  const [, rows] = await write(context, [
-    standingSession(context),
+  const [rows] = await writeStanding(context, [
     {
       sql: `SELECT ${PASSKEY_COLUMNS} FROM _passkeys WHERE user_id = ? ORDER BY created_at DESC, id`,
       params: [context.caller.id],
@@ -52,9 +51,7 @@ export async function listPasskeys(context: AuthContext): Promise<Passkey[]> {
 
 /** @throws SelvedgeError `not_found`, also for a passkey of somebody else. */
 export async function renamePasskey(context: AuthContext, id: string, name: string): Promise<Passkey> {
-  requireSession(context)
-  const [, rows] = await write(context, [
-    standingSession(context),
+  const [rows] = await writeStanding(context, [
     {
       sql: `UPDATE _passkeys SET name = ? WHERE id = ? AND user_id = ? RETURNING ${PASSKEY_COLUMNS}`,
       params: [name, id, context.caller.id],
@@ -72,28 +69,30 @@ export async function renamePasskey(context: AuthContext, id: string, name: stri
 export async function removePasskey(context: AuthContext, id: string): Promise<void> {
   const session = requireSession(context)
   const userId = context.caller.id
-  await write(context, [
-    freshSession(context),
-    guard("SELECT 'no_passkey' WHERE NOT EXISTS (SELECT 1 FROM _passkeys WHERE id = ? AND user_id = ?)", [id, userId]),
-    anotherWay(userId, { passkey: id }),
-    { sql: "DELETE FROM _passkeys WHERE id = ?", params: [id] },
-    eventQuery(context, { event: "factor_removed", userId, detail: { method: "passkey", passkey: id } }),
-    endSessions(userId, context.now(), session.id),
-  ])
+  try {
+    await writeFresh(context, [
+      guard("SELECT 'no_passkey' WHERE NOT EXISTS (SELECT 1 FROM _passkeys WHERE id = ? AND user_id = ?)", [
+        id,
+        userId,
+      ]),
+      anotherWay(userId, { passkey: id }),
+      { sql: "DELETE FROM _passkeys WHERE id = ?", params: [id] },
+      eventQuery(context, { event: "factor_removed", userId, detail: { method: "passkey", passkey: id } }),
+      endSessions(userId, context.now(), session.id),
+    ])
+  } catch (error) {
+    throw explainRemoval(error)
+  }
 }
 
-async function write(context: AuthContext, queries: readonly Query[]): Promise<ResultRow[][]> {
-  try {
-    return await context.db.write(queries)
-  } catch (error) {
-    const failure = readFailure(error)
-    if (failure.kind === "guard" && failure.code === "no_passkey") throw noPasskey(error)
-    if (failure.kind === "guard" && failure.code === "last_way")
-      throw new SelvedgeError("conflict", "This passkey is the only way to sign in; add another first.", {
-        cause: error,
-      })
-    throw explainSession(error)
-  }
+function explainRemoval(error: unknown): unknown {
+  const failure = readFailure(error)
+  if (failure.kind === "guard" && failure.code === "no_passkey") return noPasskey(error)
+  if (failure.kind === "guard" && failure.code === "last_way")
+    return new SelvedgeError("conflict", "This passkey is the only way to sign in; add another first.", {
+      cause: error,
+    })
+  return error
 }
 
 function noPasskey(cause?: unknown): SelvedgeError {

@@ -6,7 +6,7 @@ import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, requireSession } from "./fresh.ts"
+import { requireAccount } from "./fresh.ts"
 import { hashOf, mint, redeemQuery } from "./one-time.ts"
 import { PASSKEY_COLUMNS, type Passkey, toPasskey } from "./own-passkeys.ts"
 import {
@@ -22,6 +22,7 @@ import {
   verifyRegistration,
 } from "./passkeys.ts"
 import { type SignedIn, signIn } from "./sign-in.ts"
+import { writeFresh } from "./standing.ts"
 import { deviceOf } from "./user-agent.ts"
 
 /** Of one user; each sign-in list of a browser shows them all. */
@@ -29,24 +30,19 @@ const MOST_PASSKEYS = 50
 
 /** @throws SelvedgeError `reauthentication_required` when the session is not fresh. */
 export async function askRegistration(context: AuthContext, party: RelyingParty) {
-  const userId = accountOf(context)
+  const { userId } = requireAccount(context)
   const { secret, queries } = mint(context.now(), { purpose: "passkey-registration", userId })
-  try {
-    const rows = await context.db.write([
-      freshSession(context),
-      { sql: "SELECT email, name FROM _users WHERE id = ?", params: [userId] },
-      { sql: "SELECT id, transports FROM _passkeys WHERE user_id = ? ORDER BY created_at", params: [userId] },
-      ...queries,
-    ])
-    const { email, name } = rows[1]![0] as { email: string | null; name: string | null }
-    const passkeys = rows[2]!.map(({ id, transports }) => ({
-      id: id as string,
-      transports: JSON.parse(transports as string) as string[],
-    }))
-    return creationOptions(party, { userId, email, name, passkeys }, secret)
-  } catch (error) {
-    throw explainSession(error)
-  }
+  const rows = await writeFresh(context, [
+    { sql: "SELECT email, name FROM _users WHERE id = ?", params: [userId] },
+    { sql: "SELECT id, transports FROM _passkeys WHERE user_id = ? ORDER BY created_at", params: [userId] },
+    ...queries,
+  ])
+  const { email, name } = rows[0]![0] as { email: string | null; name: string | null }
+  const passkeys = rows[1]!.map(({ id, transports }) => ({
+    id: id as string,
+    transports: JSON.parse(transports as string) as string[],
+  }))
+  return creationOptions(party, { userId, email, name, passkeys }, secret)
 }
 
 /**
@@ -60,13 +56,12 @@ export async function registerPasskey(
   answer: RegistrationAnswer,
   name = deviceOf(context.client.userAgent ?? null),
 ): Promise<Passkey> {
-  const userId = accountOf(context)
+  const { userId } = requireAccount(context)
   const challenge = readChallenge(answer.response.clientDataJSON) ?? ""
   const passkey = await verifyRegistration(party, answer, challenge)
   if (!passkey) throw refuseRegistration(context)
   try {
-    const rows = await context.db.write([
-      freshSession(context),
+    const rows = await writeFresh(context, [
       ...takeChallenge(challenge, userId, context.now()),
       guard("SELECT 'too_many' WHERE (SELECT count(*) FROM _passkeys WHERE user_id = ?) >= ?", [userId, MOST_PASSKEYS]),
       insertPasskey(userId, passkey, name, context.now()),
@@ -76,12 +71,6 @@ export async function registerPasskey(
   } catch (error) {
     throw explainRegistration(context, error)
   }
-}
-
-/** An anonymous user has no account to add to, and a passkey would look like one. */
-function accountOf(context: AuthContext): string {
-  if (requireSession(context).anonymous) throw new SelvedgeError("forbidden", "Make an account first.")
-  return context.caller.id
 }
 
 /** Another user's challenge stays where it is. */
@@ -113,7 +102,7 @@ function explainRegistration(context: AuthContext, error: unknown): unknown {
   if (failure.code === "no_challenge") return refuseRegistration(context, error)
   if (failure.code === "too_many")
     return new SelvedgeError("conflict", `There may be ${MOST_PASSKEYS} passkeys; remove one first.`, { cause: error })
-  return explainSession(error)
+  return error
 }
 
 function refuseRegistration(context: AuthContext, cause?: unknown): SelvedgeError {

@@ -4,7 +4,7 @@ import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import { type Database, FRESHNESS } from "../db/database.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { explainSession, requireSession, standingQuery, standingSession } from "./fresh.ts"
+import { explainSession, freshSession, requireSession, standingQuery, standingSession } from "./fresh.ts"
 import { isKey, type Keys } from "./keys.ts"
 import { refuseEnded, refuseToken } from "./refusals.ts"
 
@@ -53,11 +53,24 @@ function callerNow(caller: Caller, sessionId: string, row: ResultRow): Caller {
  * @returns What the statements gave, the check not counted.
  * @throws SelvedgeError `unauthenticated` when the session has ended; nothing is written then.
  */
-export async function writeStanding(asker: Asker, queries: readonly Query[]): Promise<ResultRow[][]> {
+export function writeStanding(asker: Asker, queries: readonly Query[]): Promise<ResultRow[][]> {
+  return writeBehind(asker, standingSession, queries)
+}
+
+/** The same, of a session that was opened a moment ago. @throws SelvedgeError `reauthentication_required` as well. */
+export function writeFresh(asker: Asker, queries: readonly Query[]): Promise<ResultRow[][]> {
+  return writeBehind(asker, freshSession, queries)
+}
+
+async function writeBehind(
+  asker: Asker,
+  check: (asker: Asker) => Query,
+  queries: readonly Query[],
+): Promise<ResultRow[][]> {
   requireSession(asker)
   try {
     const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
-    const rows = await asker.db.write([standingSession(asker), ...queries, freshness])
+    const rows = await asker.db.write([check(asker), ...queries, freshness])
     asker.db.sawFreshness(rows.at(-1)![0]?.freshness)
     return rows.slice(1, -1)
   } catch (error) {

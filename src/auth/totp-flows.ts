@@ -1,15 +1,15 @@
 /** An account's second factor: set up, confirmed, removed, and its recovery codes. Each takes a fresh sign-in. */
 
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
-import { FRESHNESS } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { explainSession, freshSession, requireSession } from "./fresh.ts"
+import { requireSession } from "./fresh.ts"
 import { dropRecoveryCodes, newRecoveryCodes, storeRecoveryCodes } from "./recovery-codes.ts"
 import { endSessions } from "./sessions.ts"
+import { writeFresh } from "./standing.ts"
 import { newSeed, openSeed, sealSeed, stepOf, totpUri } from "./totp.ts"
 
 export interface Enrolment {
@@ -98,13 +98,9 @@ function activeTotp(userId: string): Query {
   return guard("SELECT 'no_totp' FROM _users WHERE id = ? AND mfa = 0", [userId])
 }
 
-/** @returns What the statements gave. */
 async function write(context: AuthContext, queries: readonly Query[]): Promise<ResultRow[][]> {
   try {
-    const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
-    const rows = await context.db.write([freshSession(context), ...queries, freshness])
-    context.db.sawFreshness(rows.at(-1)![0]?.freshness)
-    return rows.slice(1, -1)
+    return await writeFresh(context, queries)
   } catch (error) {
     throw explain(error)
   }
@@ -120,7 +116,7 @@ function explain(error: unknown): unknown {
   if (failure.code === "no_totp") {
     return new SelvedgeError("not_found", "This account has no authenticator.", { cause: error })
   }
-  return explainSession(error)
+  return error
 }
 
 function alreadyActive(cause?: unknown): SelvedgeError {
