@@ -30,6 +30,8 @@ export default defineConfig({
             "src/**/*.test.ts",
             "test/http/**/*.test.ts",
             "test/auth/**/*.test.ts",
+            "test/jobs/**/*.test.ts",
+            "test/webhooks/**/*.test.ts",
             "test/property/**/*.test.ts",
           ],
           setupFiles: ["./test/setup.ts"],

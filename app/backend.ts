@@ -3,6 +3,7 @@
 import { defineBackend } from "selvedge"
 import { auth } from "./auth.ts"
 import { collections } from "./collections.ts"
+import * as jobs from "./jobs.ts"
 import { routes } from "./routes.ts"
 import * as tables from "./schema.ts"
 
@@ -10,6 +11,7 @@ export const backend = defineBackend({
   tables,
   collections,
   auth,
+  jobs,
   routes,
   info: {
     title: "The film shop",

@@ -2,6 +2,9 @@ declare namespace Cloudflare {
   interface Env {
     DB: D1Database
     LIMITER: DurableObjectNamespace<import("selvedge/worker").Limiter>
+    FEED: DurableObjectNamespace<import("./worker.ts").Feed>
+    CLOCK: DurableObjectNamespace<import("./worker.ts").Clock>
+    JOBS: Queue<{ id: string }>
     ASSETS: Fetcher
     /** At least 32 random characters; encrypts the signing keys. */
     SELVEDGE_SECRET: string

@@ -1,6 +1,10 @@
-import { createWorker } from "selvedge/worker"
+import { createObjects, createWorker } from "selvedge/worker"
 import { backend } from "./backend.ts"
 
+const objects = createObjects(backend)
+
 export { Limiter } from "selvedge/worker"
+export class Feed extends objects.Feed {}
+export class Clock extends objects.Clock {}
 
 export default createWorker(backend)

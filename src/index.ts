@@ -9,6 +9,7 @@ import { type Collections, compileCollections } from "./access/model.ts"
 import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/settings.ts"
 import type { AppEnv } from "./http/context.ts"
 import type { DocumentInfo } from "./http/openapi/document.ts"
+import { collectDeclarations, type Declarations } from "./jobs/declarations.ts"
 
 export type {
   Access,
@@ -33,10 +34,13 @@ export {
 } from "./auth/providers/presets.ts"
 export type { AuthOptions } from "./auth/settings.ts"
 export type { Caller } from "./core/caller.ts"
+export { type Enqueue, type Enqueued, type EnqueueOptions, JobFailure } from "./core/job.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
 export type { RouteContext } from "./http/context.ts"
 export { type EndpointOptions, endpoint } from "./http/endpoint.ts"
 export type { DocumentInfo } from "./http/openapi/document.ts"
+export type { JobContext } from "./jobs/context.ts"
+export { type Job, type JobOptions, job, on, type RecordChange, schedule } from "./jobs/define.ts"
 export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
 
@@ -46,6 +50,8 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   collections: C
   /** How people sign in; without it nobody can, and there is no `/v1/auth`. */
   auth?: AuthOptions
+  /** The module of the jobs file; what isn't a job, a reaction or a schedule in it is passed over. */
+  jobs?: Readonly<Record<string, unknown>>
   /** Adds the application's own routes. */
   routes?: (app: Router<C>) => unknown
   /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
@@ -65,6 +71,7 @@ export interface Backend<
   readonly tables: readonly SQLiteTable[]
   readonly collections: Collections
   readonly auth: AuthSettings | undefined
+  readonly jobs: Declarations
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly origins: readonly string[]
   readonly info: DocumentInfo | undefined
@@ -87,6 +94,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     tables: Object.values(options.tables).filter((value): value is SQLiteTable => is(value, SQLiteTable)),
     collections,
     auth: options.auth && resolveAuth(options.auth),
+    jobs: collectDeclarations(Object.values(options.jobs ?? {})),
     routes: options.routes as Backend["routes"],
     origins: checkOrigins(options.origins ?? []),
     info: options.info,

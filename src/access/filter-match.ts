@@ -1,9 +1,8 @@
 /** A filter read in memory, over a row in the form that `_changes` keeps: SQL names, numbers for booleans and times. */
 
+import type { ChangeRow } from "../core/change.ts"
 import type { Column } from "../schema/columns.ts"
 import type { Comparison, FilterNode } from "./filter.ts"
-
-export type ChangeRow = Readonly<Record<string, unknown>>
 
 /**
  * Says what SQL would say of the same row.

@@ -16,6 +16,9 @@ export interface Epochs {
   current: string | undefined
 }
 
+/** In place of a bookmark: reads go to the primary. */
+export const AT_PRIMARY = ""
+
 export class Database {
   readonly cost: Cost = { trips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 }
   readonly #d1: D1Database

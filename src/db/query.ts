@@ -10,4 +10,6 @@ export type ResultRow = Record<string, unknown>
 /** A statement that was built but not run; Drizzle's builders are of this form. */
 export interface BuiltStatement {
   toSQL(): { sql: string; params: unknown[] }
+  /** Called once the batch that held it is committed. */
+  committed?(): void
 }

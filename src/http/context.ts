@@ -5,6 +5,7 @@ import type { CollectionDefinition } from "../access/collection.ts"
 import type { Keys } from "../auth/keys.ts"
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Enqueue } from "../core/job.ts"
 import type { Database } from "../db/database.ts"
 import type { Atomic, AtomicStatement } from "../records/atomic.ts"
 import type { RecordsContext } from "../records/context.ts"
@@ -22,6 +23,8 @@ export interface RouteContext<C extends Definitions = Definitions> {
   records(caller: Caller | "service"): RecordsOf<C>
   /** Runs statements as one batch: all or nothing. */
   atomic(statements: readonly AtomicStatement[], answer?: { status: number; body: unknown }): Promise<Atomic>
+  /** Stores a job: await it, or hand it to `atomic`. */
+  readonly enqueue: Enqueue
   readonly requestId: string
   /** Milliseconds since 1970. */
   readonly now: Clock

@@ -3,6 +3,7 @@
 import { drizzle } from "drizzle-orm/d1"
 import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Enqueue } from "../core/job.ts"
 import { type AtomicStatement, runAtomic } from "../records/atomic.ts"
 import { createRecords, type RecordsOf } from "../records/records.ts"
 import type { RequestState, RouteContext } from "./context.ts"
@@ -24,6 +25,10 @@ export class RequestRouteContext implements RouteContext {
 
   get db() {
     return drizzle(this.#state.db.session as unknown as D1Database, { casing: "snake_case" })
+  }
+
+  get enqueue(): Enqueue {
+    return this.#state.records.enqueue
   }
 
   get requestId(): string {

@@ -57,6 +57,7 @@ export async function runAtomic(
       { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] },
     ])
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
+    for (const statement of statements) if ("committed" in statement) statement.committed?.()
     return share(statements, parts, rows.slice(head.length))
   } catch (error) {
     throw await explain(context, statements, error)

@@ -1,6 +1,7 @@
 /** The engine's own tables. Their SQL names begin with `_`. */
 
-import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core"
+import { sql } from "drizzle-orm"
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core"
 import { users } from "./users-table.ts"
 
 /** Facts about this database; `epoch` names its history, and a restored database gets a new one. */
@@ -208,6 +209,129 @@ export const mails = sqliteTable(
   (t) => [index("_mails_recipient").on(t.recipient, t.id)],
 )
 
+/** Work that is done after the answer. Times are milliseconds since 1970. */
+export const jobs = sqliteTable(
+  "_jobs",
+  {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    state: text({ enum: ["queued", "running", "retrying", "succeeded", "dead", "cancelled"] }).notNull(),
+    input: text().notNull(),
+    result: text(),
+    attempts: integer().notNull().default(0),
+    maxAttempts: integer().notNull(),
+    /** The next attempt is made no earlier. */
+    runAt: integer().notNull(),
+    /** When the clock looks at it: its message may be lost, its delay over, its lease expired. Null in a final state. */
+    dueAt: integer(),
+    /** Which run holds the lease; a run whose claim is gone writes nothing any more. */
+    claim: text(),
+    /** Of the jobs of one name that haven't ended, one has this key. */
+    uniqueKey: text(),
+    /** Jobs of one order run one after the other, by position. */
+    orderKey: text(),
+    position: integer(),
+    /** At most `laneWidth` jobs of one lane run at the same time. */
+    lane: text(),
+    laneWidth: integer(),
+    /** `[{ attempt, at, durationMs, message, stack }]`, the newest last. */
+    errors: text().notNull().default("[]"),
+    /** `[done, total]`. */
+    progress: text(),
+    traceId: text(),
+    createdAt: integer().notNull(),
+    startedAt: integer(),
+    finishedAt: integer(),
+  },
+  (t) => [
+    index("_jobs_due").on(t.dueAt).where(sql`${t.dueAt} IS NOT NULL`),
+    index("_jobs_state").on(t.state, t.id),
+    index("_jobs_name").on(t.name, t.id),
+    index("_jobs_finished").on(t.finishedAt).where(sql`${t.finishedAt} IS NOT NULL`),
+    index("_jobs_order").on(t.orderKey, t.position).where(sql`${t.orderKey} IS NOT NULL AND ${t.finishedAt} IS NULL`),
+    index("_jobs_lane").on(t.lane, t.state, t.runAt).where(sql`${t.lane} IS NOT NULL AND ${t.finishedAt} IS NULL`),
+    uniqueIndex("_jobs_unique")
+      .on(t.name, t.uniqueKey)
+      .where(sql`${t.uniqueKey} IS NOT NULL AND ${t.finishedAt} IS NULL`),
+  ],
+)
+
+/** What the steps of a job gave, so that a retry doesn't repeat them. */
+export const jobSteps = sqliteTable(
+  "_job_steps",
+  {
+    jobId: text()
+      .notNull()
+      .references(() => jobs.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    result: text().notNull(),
+    createdAt: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.jobId, t.name] })],
+)
+
+/** When each schedule runs next, and the job of its last run. */
+export const schedules = sqliteTable("_schedules", {
+  name: text().primaryKey(),
+  /** Cron expression and time zone that `nextAt` was reckoned with. */
+  timing: text().notNull(),
+  nextAt: integer().notNull(),
+  lastAt: integer(),
+  lastJobId: text(),
+})
+
+/** The last change that made jobs, of each sink of the feed that makes any; written in the batch of those jobs. */
+export const sinks = sqliteTable("_sinks", { name: text().primaryKey(), seq: integer().notNull() })
+
+/** Addresses outside that want changes. Secrets are encrypted under the Worker's secret. */
+export const webhooks = sqliteTable("_webhooks", {
+  id: text().primaryKey(),
+  url: text().notNull(),
+  /** `["reviews.created"]` */
+  events: text().notNull(),
+  filter: text(),
+  ordered: integer({ mode: "boolean" }).notNull().default(false),
+  secret: text().notNull(),
+  /** Signs beside the new one until `previousUntil`. */
+  previousSecret: text(),
+  previousUntil: integer(),
+  /** Who registered it, and is told when it is disabled. */
+  ownerId: text(),
+  /** Null while it is enabled; else `gone` (it answered 410), `failing`, or `paused` by an admin. */
+  disabledFor: text(),
+  /** Since when no delivery has succeeded. */
+  failingSince: integer(),
+  createdAt: integer().notNull(),
+  updatedAt: integer().notNull(),
+})
+
+/** One change on its way to one webhook. */
+export const deliveries = sqliteTable(
+  "_deliveries",
+  {
+    /** Also the id of its message, and of its job. */
+    id: text().primaryKey(),
+    webhookId: text()
+      .notNull()
+      .references(() => webhooks.id, { onDelete: "cascade" }),
+    event: text().notNull(),
+    state: text({ enum: ["pending", "succeeded", "failed"] }).notNull(),
+    /** The body as it is sent. */
+    payload: text().notNull(),
+    /** `[{ at, status, durationMs, response }]`, the newest last. */
+    attempts: text().notNull().default("[]"),
+    createdAt: integer().notNull(),
+  },
+  (t) => [index("_deliveries_webhook").on(t.webhookId, t.id), index("_deliveries_created").on(t.createdAt)],
+)
+
+/** Messages that came in by webhook, so that none is taken twice. */
+export const received = sqliteTable(
+  "_received",
+  { path: text().notNull(), messageId: text().notNull(), at: integer().notNull() },
+  (t) => [primaryKey({ columns: [t.path, t.messageId] }), index("_received_at").on(t.at)],
+)
+
 /** All of them, in the order in which they are created. */
 export const engineTables = {
   users,
@@ -225,4 +349,11 @@ export const engineTables = {
   keys,
   authEvents,
   mails,
+  jobs,
+  jobSteps,
+  schedules,
+  sinks,
+  webhooks,
+  deliveries,
+  received,
 }

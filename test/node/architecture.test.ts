@@ -20,24 +20,30 @@ const RANK: Record<string, number> = {
   query: 4,
   limits: 4,
   cache: 4,
-  jobs: 4,
   live: 4,
   records: 5,
-  http: 6,
+  jobs: 6,
+  webhooks: 7,
+  http: 8,
+  worker: 10,
 }
-const EXPORTS_RANK = 7
+/** What an application declares its backend with; the Worker is made of that. */
+const EXPORTS_RANK = 9
+const WORKER_RANK = 11
 
 /** The one folder that may import a library; Drizzle's builder is shared by three. */
 const HOMES: Record<string, readonly string[]> = {
-  hono: ["http", ""],
+  hono: ["http", "worker", ""],
   jose: ["auth"],
   oauth4webapi: ["auth"],
   otpauth: ["auth"],
   "@phi-ag/argon2": ["auth"],
   "@simplewebauthn/server": ["auth"],
   uuid: ["schema", "auth"],
-  zod: ["access", "schema", "http", ""],
-  "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "http", ""],
+  croner: ["jobs"],
+  standardwebhooks: ["webhooks"],
+  zod: ["access", "schema", "jobs", "webhooks", "http", ""],
+  "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "jobs", "http", ""],
 }
 
 interface Import {
@@ -87,7 +93,7 @@ test("no folder hides its files behind an index", () => {
 
 test("the environment is read where it enters only", () => {
   const wrong = code.filter(
-    (file) => /\benv\.[A-Z]|process\.env/.test(readFileSync(join(SRC, file), "utf8")) && file !== "worker.ts",
+    (file) => /\benv\.[A-Z]|process\.env/.test(readFileSync(join(SRC, file), "utf8")) && folder(file) !== "worker",
   )
   expect(wrong).toEqual([])
 })
@@ -102,5 +108,6 @@ function folder(file: string): string {
 }
 
 function rank(file: string): number {
+  if (file === "worker.ts") return WORKER_RANK
   return folder(file) === "" ? EXPORTS_RANK : (RANK[folder(file)] ?? Number.NaN)
 }

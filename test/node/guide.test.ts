@@ -230,6 +230,8 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     keys,
     now,
     epochs: { current: undefined },
+    dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
+    wakeFeed: async () => {},
     log: () => {},
   })
   const execution = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} } as unknown as ExecutionContext

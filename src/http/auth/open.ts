@@ -12,10 +12,7 @@ import type { Tokens } from "../../auth/tokens.ts"
 import type { Clock } from "../../core/clock.ts"
 import { createAttempts } from "../../limits/attempts.ts"
 import type { Limiter } from "../../limits/limiter.ts"
-import { createCatcher } from "../../mail/catcher.ts"
-import { createCloudflareMail, type EmailBinding } from "../../mail/cloudflare.ts"
-import { MailError, type MailTransport } from "../../mail/mail.ts"
-import { createResendMail } from "../../mail/resend.ts"
+import type { MailTransport } from "../../mail/mail.ts"
 import type { AppEnv } from "../context.ts"
 import { authRoutes } from "../routes/auth/routes.ts"
 import { mailRoutes } from "../routes/mails.ts"
@@ -40,7 +37,7 @@ export interface SignInOptions {
   readonly variable: ProvidersOptions["read"]
   /** How providers are reached; the runtime's own unless told. */
   readonly fetch?: ProvidersOptions["fetch"]
-  readonly mail: { readonly resendKey: string | undefined; readonly binding: EmailBinding | undefined }
+  readonly transport: MailTransport
   readonly now: Clock
   readonly log: AuthService["log"]
 }
@@ -64,23 +61,12 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     }),
     lockNotes: createLockNotes(now),
     attempts: createAttempts({ namespace: options.limiter, now }),
-    transport: openTransport(options),
+    transport: options.transport,
     origins,
     log,
   }
   return (app) => {
     authRoutes(app, service, collections)
     mailRoutes(app, { catching: isLocal })
-  }
-}
-
-function openTransport({ isLocal, mail, settings: { from }, d1, now, log }: SignInOptions): MailTransport {
-  if (isLocal) return createCatcher({ db: d1, now, log: (line) => log({ ...line }) })
-  if (mail.resendKey) return createResendMail({ apiKey: mail.resendKey, from, fetch })
-  if (mail.binding) return createCloudflareMail({ binding: mail.binding, from })
-  return {
-    send: async () => {
-      throw new MailError("cloudflare", "not_configured")
-    },
   }
 }

@@ -4,12 +4,12 @@ import type { MiddlewareHandler } from "hono"
 import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Keys } from "../../auth/keys.ts"
-import { sweepQueries } from "../../auth/sweep.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
 import { Database, type Epochs } from "../../db/database.ts"
-import { sweepAnswers } from "../../records/idempotency.ts"
+import { createDispatcher, type DispatchOptions } from "../../jobs/dispatch.ts"
+import { createEnqueue } from "../../jobs/enqueue.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
 import { RequestRouteContext } from "../route-context.ts"
@@ -22,6 +22,9 @@ export interface FrameOptions {
   readonly keys: Keys
   readonly now: Clock
   readonly epochs: Epochs
+  readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
+  /** Tells the feed that something was committed. */
+  readonly wakeFeed: () => Promise<void>
   /** Takes one structured line; errors have the level `error`. */
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
 }
@@ -29,15 +32,15 @@ export interface FrameOptions {
 const REQUEST_ID = /^[\w.-]{1,64}$/
 /** W3C Trace Context: version, trace id, parent id, flags. */
 const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
-/** One write in so many also sweeps what nobody needs any more. */
-const WRITES_PER_SWEEP = 200
+const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"]
 
 export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const started = options.now()
     const request = c.req.raw
     const trace = TRACE_PARENT.exec(request.headers.get("traceparent") ?? "")?.[1]
-    const state = openState(options, request)
+    const later = laterOf(c.executionCtx, options)
+    const state = openState(options, request, trace, later)
     const { requestId, db } = state
     c.set("state", state)
     c.set("ctx", new RequestRouteContext(state))
@@ -63,8 +66,9 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       rowsRead: db.cost.rowsRead,
       rowsWritten: db.cost.rowsWritten,
     })
-    if (db.cost.rowsWritten > 0 && Math.random() * WRITES_PER_SWEEP < 1)
-      c.executionCtx.waitUntil(db.write([sweepAnswers(options.now()), ...sweepQueries(options.now())]))
+    // not every statement of an application's own tells how many rows it wrote
+    const mayHaveWritten = db.cost.rowsWritten > 0 || (db.cost.trips > 0 && !SAFE_METHODS.includes(request.method))
+    if (mayHaveWritten) later(options.wakeFeed())
   }
 }
 
@@ -79,15 +83,33 @@ export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">
   }
 }
 
-function openState({ d1, epochs, collections, keys, now }: FrameOptions, request: Request): RequestState {
+type Later = (work: Promise<unknown>) => void
+
+/** Takes work that ends after the answer; its failure is an error in the log. */
+function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }: FrameOptions): Later {
+  return (work) =>
+    execution.waitUntil(
+      work.catch((error: unknown) => log({ level: "error", event: "failure", causes: [String(error)] })),
+    )
+}
+
+function openState(options: FrameOptions, request: Request, trace: string | undefined, later: Later): RequestState {
+  const { d1, epochs, collections, keys, now, dispatch } = options
   const given = request.headers.get("X-Request-Id")
   const db = new Database(d1, epochs, request.headers.get("Selvedge-Bookmark") ?? undefined)
+  const requestId = given && REQUEST_ID.test(given) ? given : crypto.randomUUID()
+  const enqueue = createEnqueue({
+    now,
+    traceId: trace ?? requestId,
+    write: (query) => db.write([query]),
+    committed: createDispatcher({ ...dispatch, now, later }).committed,
+  })
   return {
-    requestId: given && REQUEST_ID.test(given) ? given : crypto.randomUUID(),
+    requestId,
     db,
     keys,
     caller: ANONYMOUS,
-    records: { collections, caller: ANONYMOUS, db, now },
+    records: { collections, caller: ANONYMOUS, db, now, enqueue },
     claim: undefined,
     complete: false,
   }

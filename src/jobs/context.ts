@@ -1,0 +1,84 @@
+/** What an application's own job gets: the same records, batches and statements as a route. */
+
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1"
+import type { CollectionDefinition } from "../access/collection.ts"
+import type { Collections } from "../access/model.ts"
+import { type Caller, SERVICE } from "../core/caller.ts"
+import type { Clock } from "../core/clock.ts"
+import type { Enqueue } from "../core/job.ts"
+import { AT_PRIMARY, Database } from "../db/database.ts"
+import type { Mail } from "../mail/mail.ts"
+import { type Atomic, type AtomicStatement, runAtomic } from "../records/atomic.ts"
+import type { RecordsContext } from "../records/context.ts"
+import { createRecords, type RecordsOf } from "../records/records.ts"
+import type { JobRun } from "./definition.ts"
+import type { Dispatcher } from "./dispatch.ts"
+import { createEnqueue } from "./enqueue.ts"
+
+type Definitions = Readonly<Record<string, CollectionDefinition>>
+
+/** `C` is `typeof collections`, so that records are typed. */
+export interface JobContext<C extends Definitions = Definitions> extends JobRun {
+  /** Drizzle over the job's D1 session; it is not bound by access rules. */
+  readonly db: DrizzleD1Database
+  /** Records as a caller sees and writes them; `service` is bound by no rule. */
+  records(caller: Caller | "service"): RecordsOf<C>
+  /** Runs statements as one batch: all or nothing. */
+  atomic(statements: readonly AtomicStatement[]): Promise<Atomic>
+  readonly enqueue: Enqueue
+  /** Hands a mail to the provider; a retry of the job sends it again, unless a `once` step holds it. */
+  mail(mail: Mail): Promise<void>
+  /** A variable or secret of the Worker; undefined where it is missing or empty. */
+  variable(name: string): string | undefined
+  /** Milliseconds since 1970. */
+  readonly now: Clock
+}
+
+export interface JobContextOptions {
+  readonly d1: D1Database
+  readonly collections: Collections
+  readonly now: Clock
+  readonly dispatcher: Dispatcher
+  readonly mail: (mail: Mail) => Promise<void>
+  readonly variable: (name: string) => string | undefined
+  /** Called when the job has ended, if it wrote anything. */
+  readonly written: () => void
+}
+
+/** Runs `work` with the context of an application's job. */
+export async function withJobContext<V>(
+  run: JobRun,
+  options: JobContextOptions,
+  work: (context: JobContext) => V | Promise<V>,
+): Promise<V> {
+  const db = new Database(options.d1, { current: undefined }, AT_PRIMARY)
+  try {
+    return await work(createJobContext(run, db, options))
+  } finally {
+    if (db.cost.rowsWritten > 0) options.written()
+  }
+}
+
+function createJobContext(run: JobRun, db: Database, options: JobContextOptions): JobContext {
+  const { collections, now, dispatcher, mail, variable } = options
+  const enqueue = createEnqueue({
+    now,
+    traceId: run.traceId,
+    write: (query) => db.write([query]),
+    committed: dispatcher.committed,
+  })
+  const recordsContext = (caller: Caller): RecordsContext => ({ collections, caller, db, now, enqueue })
+  return {
+    ...run,
+    db: drizzle(db.session as unknown as D1Database, { casing: "snake_case" }),
+    records: (caller) =>
+      createRecords(recordsContext(caller === "service" ? SERVICE : caller), () => {}) as RecordsOf<
+        Record<never, never>
+      >,
+    atomic: (statements) => runAtomic(recordsContext(SERVICE), statements, undefined, undefined),
+    enqueue,
+    mail,
+    variable,
+    now,
+  }
+}

@@ -1,0 +1,94 @@
+/** A job as a statement, so that it can stand in the batch of the write that it follows from. */
+
+import type { Clock } from "../core/clock.ts"
+import type { Enqueue, Enqueued, EnqueueOptions, JobHandle } from "../core/job.ts"
+import type { Query } from "../db/query.ts"
+import { newId } from "../schema/record-columns.ts"
+
+/** A row of D1 holds 2 MB, and the errors of all attempts stand beside the input. */
+export const MOST_INPUT_BYTES = 256 * 1024
+/** A message that wasn't answered by then is taken for lost. */
+export const LOST_AFTER_MS = 30_000
+
+/** One job to be stored. */
+export interface NewJob {
+  readonly id: string
+  readonly name: string
+  /** JSON. */
+  readonly input: string
+  readonly maxAttempts: number
+  readonly runAt: number
+  readonly uniqueKey?: string | undefined
+  readonly lane?: string | undefined
+  readonly laneWidth?: number | undefined
+  readonly traceId?: string | undefined
+}
+
+/** @param condition SQL with its parameters; where it doesn't hold, no job is stored. */
+export function insertJob(job: NewJob, now: number, condition?: Query): Query {
+  const isLater = job.runAt > now
+  const params = [
+    ...[job.id, job.name, job.input, job.maxAttempts, job.runAt, isLater ? job.runAt : now + LOST_AFTER_MS],
+    ...[job.uniqueKey ?? null, job.lane ?? null, job.laneWidth ?? null, job.traceId ?? null, now],
+  ]
+  return {
+    sql: `INSERT INTO _jobs (id, name, state, input, max_attempts, run_at, due_at, unique_key, lane, lane_width, trace_id, created_at)
+SELECT ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ${condition?.sql ?? "1"} ON CONFLICT DO NOTHING`,
+    params: [...params, ...(condition?.params ?? [])],
+  }
+}
+
+/** @throws TypeError for an input that the job refuses, or that is too large. */
+export function newJob<I>(
+  job: JobHandle<I>,
+  input: I,
+  { delay, runAt, unique }: EnqueueOptions,
+  { now, traceId }: { now: number; traceId: string | undefined },
+): NewJob {
+  const stored = JSON.stringify(job.check(input) ?? null)
+  if (new TextEncoder().encode(stored).length > MOST_INPUT_BYTES) {
+    throw new TypeError(`job ${job.name}: the input may hold ${MOST_INPUT_BYTES} bytes; hand over ids instead`)
+  }
+  const at = runAt?.getTime() ?? now + (delay ?? 0)
+  if (!Number.isFinite(at)) throw new TypeError(`job ${job.name}: runAt or delay is no time`)
+  return {
+    id: newId(),
+    name: job.name,
+    input: stored,
+    maxAttempts: job.maxAttempts,
+    runAt: Math.max(Math.round(at), now),
+    uniqueKey: unique ?? job.uniqueKey?.(input),
+    ...(job.concurrency !== undefined && { lane: job.name, laneWidth: job.concurrency }),
+    traceId,
+  }
+}
+
+export interface EnqueueContext {
+  readonly now: Clock
+  readonly traceId: string | undefined
+  /** Runs one statement by itself. */
+  write(query: Query): Promise<unknown>
+  /** Told of each job that was committed. */
+  committed(job: { id: string; runAt: number }): void
+}
+
+export function createEnqueue(context: EnqueueContext): Enqueue {
+  return (job, input, options = {}): Enqueued => {
+    const now = context.now()
+    const made = newJob(job, input, options, { now, traceId: context.traceId })
+    const { sql, params } = insertJob(made, now)
+    const committed = () => context.committed(made)
+    const run = async () => {
+      await context.write({ sql, params })
+      committed()
+      return { id: made.id }
+    }
+    return {
+      id: made.id,
+      toSQL: () => ({ sql, params: [...params] }),
+      committed,
+      // biome-ignore lint/suspicious/noThenProperty: awaiting it is what runs it
+      then: (fulfilled, rejected) => run().then(fulfilled, rejected),
+    }
+  }
+}

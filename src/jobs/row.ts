@@ -1,0 +1,37 @@
+/** A job as its row tells it. */
+
+import type { JobState } from "../core/job.ts"
+import type { ResultRow } from "../db/query.ts"
+
+export interface JobError {
+  readonly attempt: number
+  /** When the attempt ended, in milliseconds since 1970. */
+  readonly at: number
+  readonly durationMs: number
+  readonly message: string
+  readonly stack: string | null
+}
+
+/** A job that this run holds the lease of. */
+export interface ClaimedJob {
+  readonly id: string
+  readonly name: string
+  readonly claim: string
+  readonly input: unknown
+  /** This one included. */
+  readonly attempts: number
+  readonly maxAttempts: number
+  readonly startedAt: number
+  readonly orderKey: string | null
+  readonly lane: string | null
+  readonly traceId: string | null
+}
+
+export const CLAIMED_COLUMNS = `id, name, claim, input, attempts, max_attempts AS "maxAttempts", started_at AS "startedAt",
+order_key AS "orderKey", lane, trace_id AS "traceId"`
+
+export function toClaimed(row: ResultRow): ClaimedJob {
+  return { ...(row as unknown as ClaimedJob), input: JSON.parse(row.input as string) }
+}
+
+export const OPEN_STATES: readonly JobState[] = ["queued", "running", "retrying"]

@@ -1,0 +1,99 @@
+/** What runs without a request: jobs, the feed and the clock. Loaded when first needed. */
+
+import { sweepQueries } from "../auth/sweep.ts"
+import { Feed } from "../changes/feed.ts"
+import type { FeedSurroundings } from "../changes/feed-object.ts"
+import type { Sink } from "../changes/sink.ts"
+import type { Clock } from "../core/clock.ts"
+import type { Backend } from "../index.ts"
+import type { Tick } from "../jobs/clock.ts"
+import { withJobContext } from "../jobs/context.ts"
+import type { JobDefinition } from "../jobs/definition.ts"
+import { createDispatcher, type DispatchOptions } from "../jobs/dispatch.ts"
+import { reactionSink } from "../jobs/reactions.ts"
+import { buryQuery, refusedChangeJob } from "../jobs/refused-changes.ts"
+import { sweepJobs } from "../jobs/sweep.ts"
+import { type JobSystem, writeJobs } from "../jobs/system.ts"
+import { tick } from "../jobs/tick.ts"
+import type { Mail, MailTransport } from "../mail/mail.ts"
+import { sweepAnswers } from "../records/idempotency.ts"
+
+/** How often what is too old is removed. */
+const SWEEP_EVERY_MS = 10 * 60_000
+
+export interface BackgroundOptions {
+  readonly backend: Backend
+  readonly d1: D1Database
+  readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
+  readonly feed: { wake(): Promise<void>; prune(): Promise<void> }
+  readonly transport: MailTransport
+  /** What the environment says under a name that the application chose. */
+  readonly variable: (name: string) => string | undefined
+  /** Whether this is a developer's machine. */
+  readonly isLocal: boolean
+  readonly now: Clock
+  readonly log: JobSystem["log"]
+}
+
+type Later = (work: Promise<unknown>) => void
+
+/** @param later Takes work that may outlive the event. */
+export function openJobs(options: BackgroundOptions, later: Later): JobSystem {
+  const { backend, d1, dispatch, now, isLocal, log } = options
+  const own = sinksOf(options).map(refusedChangeJob)
+  const definitions = new Map([...applicationJobs(options, later), ...own].map((job) => [job.name, job]))
+  return { d1, ...dispatch, now, definitions, schedules: backend.jobs.schedules, isLocal, log }
+}
+
+function applicationJobs(options: BackgroundOptions, later: Later): JobDefinition[] {
+  const { backend, d1, dispatch, feed, transport, variable, now } = options
+  const dispatcher = createDispatcher({ ...dispatch, now, later })
+  return [...backend.jobs.jobs.values()].map((definition) => {
+    const context = {
+      d1,
+      collections: backend.collections,
+      now,
+      dispatcher,
+      mail: (mail: Mail) => transport.send({ ...mail, purpose: definition.name }),
+      variable,
+      written: () => later(feed.wake()),
+    }
+    return { ...definition, run: (input, run) => withJobContext(run, context, (ctx) => definition.run(input, ctx)) }
+  })
+}
+
+function sinksOf({ backend, d1, dispatch, now }: BackgroundOptions): Sink[] {
+  const { send } = createDispatcher({ ...dispatch, now, later: () => {} })
+  return [reactionSink(backend.jobs.reactions, { d1, now }, send)]
+}
+
+export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundings): Feed {
+  const { d1, now, log } = options
+  return new Feed({
+    ...surroundings,
+    sinks: sinksOf(options),
+    now,
+    write: (queries) => writeJobs({ d1 }, queries),
+    bury: async (sink, change, error) => {
+      await writeJobs({ d1 }, [buryQuery(sink, change, error, now())])
+    },
+    log,
+  })
+}
+
+/** @returns What the clock does when it wakes. */
+export function openTick(options: BackgroundOptions): Tick {
+  const { feed, now } = options
+  const system = openJobs(options, () => {})
+  let sweptAt = 0
+  return async () => {
+    await feed.wake()
+    const next = await tick(system)
+    if (now() - sweptAt >= SWEEP_EVERY_MS) {
+      sweptAt = now()
+      await writeJobs(system, [sweepAnswers(now()), ...sweepQueries(now()), ...sweepJobs(now())])
+      await feed.prune()
+    }
+    return next
+  }
+}

@@ -1,0 +1,31 @@
+/** The Durable Objects that need to know the backend. */
+
+import { FeedObject, type FeedSurroundings } from "../changes/feed-object.ts"
+import type { Backend } from "../index.ts"
+import { ClockObject } from "../jobs/clock.ts"
+import { backgroundOf, type Env, log, now } from "./env.ts"
+
+/**
+ * @example
+ * const objects = createObjects(backend)
+ * export class Feed extends objects.Feed {}
+ * export class Clock extends objects.Clock {}
+ */
+export function createObjects(backend: Backend) {
+  class Feed extends FeedObject {
+    protected override async openFeed(surroundings: FeedSurroundings) {
+      const { openFeed } = await import("./background.ts")
+      return openFeed(backgroundOf(backend, this.env as unknown as Env), surroundings)
+    }
+  }
+  class Clock extends ClockObject {
+    #tick: (() => Promise<number>) | undefined
+
+    protected override async openTick() {
+      const { openTick } = await import("./background.ts")
+      this.#tick ??= openTick(backgroundOf(backend, this.env as unknown as Env))
+      return { tick: this.#tick, now, log }
+    }
+  }
+  return { Feed, Clock }
+}
