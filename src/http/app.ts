@@ -24,8 +24,8 @@ export interface AppOptions extends FrameOptions {
   readonly origins: readonly string[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly info?: DocumentInfo | undefined
-  /** Adds the routes of sign-in, where there is any. */
-  readonly signIn: ((app: Hono<AppEnv>) => void) | undefined
+  /** Each adds routes of the engine that are loaded on demand: sign-in, the operator's. */
+  readonly parts: readonly ((app: Hono<AppEnv>) => void)[]
 }
 
 export function createApp(options: AppOptions): Hono<AppEnv> {
@@ -38,7 +38,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   operationRoutes(app, options.tokens)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
-  options.signIn?.(app)
+  for (const add of options.parts) add(app)
   app.use(refuseKeys(options.collections))
   options.routes?.(app)
   const ownRoutes = app.routes.slice(engineRoutes)

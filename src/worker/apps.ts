@@ -9,12 +9,12 @@ import { createTokens } from "../auth/tokens.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
-import { dispatchOf, type Env, feedOf, isLocal, log, now, transportOf, variable } from "./env.ts"
+import { backgroundOf, dispatchOf, type Env, feedOf, isLocal, log, now, transportOf, variable } from "./env.ts"
 
 export interface Apps {
-  /** Everything but sign-in. */
+  /** Everything but sign-in and the operator's routes. */
   readonly data: Hono<AppEnv>
-  /** Everything. What signs people in is loaded with the first request that asks for it: it is most of the Worker. */
+  /** Everything. What isn't data is loaded with the first request that asks for it: it is most of the Worker. */
   whole(): Promise<Hono<AppEnv>>
 }
 
@@ -28,7 +28,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     origins,
     info,
     routes,
-    signIn: undefined,
+    parts: [],
     tokens,
     keys: createKeys({ db: d1, now }),
     now,
@@ -40,9 +40,18 @@ export function openApps(backend: Backend, env: Env): Apps {
   const data = createApp(options)
   let whole: Hono<AppEnv> | undefined
 
-  async function openWhole(settings: AuthSettings): Promise<Hono<AppEnv>> {
+  async function openWhole(): Promise<Hono<AppEnv>> {
+    const { openAdmin } = await import("../http/admin/open.ts")
+    const { openJobs } = await import("./background.ts")
+    const background = backgroundOf(backend, env)
+    const admin = openAdmin({ ...background, jobs: openJobs(background, () => {}) })
+    whole ??= createApp({ ...options, parts: [...(settings ? [await signInOf(settings)] : []), admin] })
+    return whole
+  }
+
+  async function signInOf(settings: AuthSettings): Promise<(app: Hono<AppEnv>) => void> {
     const { openSignIn } = await import("../http/auth/open.ts")
-    const signIn = openSignIn({
+    return openSignIn({
       settings,
       collections,
       origins,
@@ -59,9 +68,7 @@ export function openApps(backend: Backend, env: Env): Apps {
       now,
       log,
     })
-    whole ??= createApp({ ...options, signIn })
-    return whole
   }
 
-  return { data, whole: async () => whole ?? (settings ? openWhole(settings) : data) }
+  return { data, whole: async () => whole ?? openWhole() }
 }

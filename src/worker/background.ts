@@ -1,9 +1,10 @@
 /** What runs without a request: jobs, the feed and the clock. Loaded when first needed. */
 
+import type { Secrets } from "../auth/secrets.ts"
 import { sweepQueries } from "../auth/sweep.ts"
 import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
-import type { Sink } from "../changes/sink.ts"
+import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Backend } from "../index.ts"
 import type { Tick } from "../jobs/clock.ts"
@@ -25,7 +26,10 @@ export interface BackgroundOptions {
   readonly backend: Backend
   readonly d1: D1Database
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
-  readonly feed: { wake(): Promise<void>; prune(): Promise<void> }
+  readonly feed: { wake(): Promise<void>; prune(): Promise<void>; status(): Promise<SinkStatus[]> }
+  readonly secrets: Secrets
+  /** How the world outside is reached. */
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>
   readonly transport: MailTransport
   /** What the environment says under a name that the application chose. */
   readonly variable: (name: string) => string | undefined

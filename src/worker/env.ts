@@ -1,5 +1,6 @@
 /** The bindings, variables and secrets of a Worker. The environment is read in this folder only. */
 
+import { createSecrets } from "../auth/secrets.ts"
 import { FEED_NAME } from "../changes/feed-object.ts"
 import type { SinkStatus } from "../changes/sink.ts"
 import type { Backend } from "../index.ts"
@@ -83,7 +84,13 @@ export function backgroundOf(backend: Backend, env: Env): BackgroundOptions {
     backend,
     d1: env.DB,
     dispatch: dispatchOf(env),
-    feed: { wake: () => feedOf(env).wake(), prune: () => feedOf(env).prune() },
+    feed: {
+      wake: () => feedOf(env).wake(),
+      prune: () => feedOf(env).prune(),
+      status: () => feedOf(env).status(),
+    },
+    secrets: createSecrets(env.SELVEDGE_SECRET, env.SELVEDGE_SECRET_PREVIOUS),
+    fetch: (url, init) => fetch(url, init),
     transport: transportOf(backend, env),
     variable: (name) => variable(env, name),
     isLocal: isLocal(env),

@@ -224,7 +224,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
   const keys = createKeys({ db: d1, now })
   const app = createApp({
     ...of,
-    signIn: undefined,
+    parts: [],
     d1,
     tokens,
     keys,

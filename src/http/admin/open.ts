@@ -1,0 +1,15 @@
+/** The operator's routes that are about work without a request. Loaded with the first request that needs them. */
+
+import type { Hono } from "hono"
+import type { AppEnv } from "../context.ts"
+import { jobAdminRoutes } from "../routes/job-admin.ts"
+import { webhookAdminRoutes } from "../routes/webhook-admin.ts"
+import type { AdminOptions } from "./options.ts"
+
+/** @returns What adds the routes to an application. */
+export function openAdmin(options: AdminOptions): (app: Hono<AppEnv>) => void {
+  return (app) => {
+    jobAdminRoutes(app, options)
+    webhookAdminRoutes(app, options)
+  }
+}
