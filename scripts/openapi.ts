@@ -2,6 +2,8 @@
 
 import { Hono } from "hono"
 import { backend } from "../app/backend.ts"
+import { openAdmin } from "../src/http/admin/open.ts"
+import type { AdminOptions } from "../src/http/admin/options.ts"
 import type { AuthService } from "../src/http/auth/service.ts"
 import type { AppEnv } from "../src/http/context.ts"
 import { createDocument } from "../src/http/openapi/document.ts"
@@ -9,5 +11,6 @@ import { authRoutes } from "../src/http/routes/auth/routes.ts"
 
 const app = new Hono<AppEnv>()
 if (backend.auth) authRoutes(app, { settings: backend.auth } as AuthService, backend.collections)
+openAdmin({} as AdminOptions)(app)
 backend.routes?.(app)
 console.log(JSON.stringify(createDocument({ ...backend, routes: app.routes }), null, 2))

@@ -10,6 +10,8 @@ import type { Stored } from "../schema/values.ts"
 
 const STANDARD_LIMIT = 20
 const MOST_OF_PAGE = 100
+/** Of wide rows, a page holds as many as stay under it, and one whatever its size. */
+const PAGE_BYTES = 4_000_000
 
 const cursor = z.string().optional()
 
@@ -43,15 +45,18 @@ export interface Listing {
   readonly columns: string
   /** Conditions as SQL, alone or with one parameter; where that is undefined, the condition is left out. */
   readonly conditions: readonly (readonly [sql: string, value?: unknown])[]
+  /** SQL of the bytes of a row, where rows may be wide; pages may then be shorter than asked for. */
+  readonly bytes?: string
 }
 
 /** @throws SelvedgeError `invalid_query` for a cursor of another list. */
 export async function readPage<T>(
   db: Database,
-  { from, ids, columns, conditions }: Listing,
+  listing: Listing,
   { limit, after, before }: PageQuery,
   toItem: (row: ResultRow) => T,
 ): Promise<{ data: T[]; page: { next: string | null; previous: string | null } }> {
+  const { from, ids, conditions } = listing
   if (after !== undefined && before !== undefined) throw invalidQuery("before", "can't stand beside after")
   const wanted = conditions.filter((condition) => condition.length === 1 || condition[1] !== undefined)
   const hash = hashText(JSON.stringify([from, wanted]))
@@ -67,11 +72,11 @@ export async function readPage<T>(
   ].join(" AND ")
   // one row more than the limit tells that there is a further page
   const rows = await db.read({
-    sql: `SELECT ${columns} FROM ${from} ${where && `WHERE ${where}`} ORDER BY id ${backward ? "ASC" : "DESC"} LIMIT ?`,
+    sql: pageSql(listing, where && `WHERE ${where}`, backward ? "ASC" : "DESC"),
     params: [...wanted.flatMap(([, ...value]) => value), ...(position === undefined ? [] : [position]), limit + 1],
   })
-  const more = rows.length > limit
   const shown = rows.slice(0, limit)
+  const more = ((rows[0]?.found as number | undefined) ?? rows.length) > shown.length
   if (backward) shown.reverse()
   const at = (row: ResultRow | undefined) => (row ? encodeCursor([row.id as Stored], hash) : null)
   return {
@@ -81,4 +86,13 @@ export async function readPage<T>(
       previous: (backward ? more : position !== undefined) ? at(shown[0]) : null,
     },
   }
+}
+
+function pageSql({ from, columns, bytes }: Listing, where: string, direction: "ASC" | "DESC"): string {
+  const order = `ORDER BY id ${direction}`
+  const page = (more = "") => `SELECT ${columns}${more} FROM ${from} ${where} ${order} LIMIT ?`
+  if (bytes === undefined) return page()
+  const ahead = `sum(bytes) OVER (${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)`
+  return `SELECT * FROM (SELECT *, count(*) OVER () AS found, ${ahead} AS ahead FROM (${page(`, ${bytes} AS bytes`)}))
+WHERE (ahead < ${PAGE_BYTES}) IS NOT FALSE ${order}`
 }

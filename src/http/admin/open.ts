@@ -2,7 +2,10 @@
 
 import type { Hono } from "hono"
 import type { AppEnv } from "../context.ts"
+import { changeAdminRoutes } from "../routes/change-admin.ts"
 import { jobAdminRoutes } from "../routes/job-admin.ts"
+import { scheduleAdminRoutes } from "../routes/schedule-admin.ts"
+import { statsAdminRoutes } from "../routes/stats-admin.ts"
 import { webhookAdminRoutes } from "../routes/webhook-admin.ts"
 import type { AdminOptions } from "./options.ts"
 
@@ -10,6 +13,9 @@ import type { AdminOptions } from "./options.ts"
 export function openAdmin(options: AdminOptions): (app: Hono<AppEnv>) => void {
   return (app) => {
     jobAdminRoutes(app, options)
+    scheduleAdminRoutes(app, options)
+    changeAdminRoutes(app, options)
+    statsAdminRoutes(app, options)
     webhookAdminRoutes(app, options)
   }
 }

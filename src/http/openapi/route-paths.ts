@@ -1,6 +1,7 @@
 /** The application's own routes. What `endpoint()` was told stands in the document; a plain handler only with its path. */
 
 import type { RouterRoute } from "hono/types"
+import * as z from "zod"
 import { type EndpointOptions, endpointOptions } from "../endpoint.ts"
 import { BREAKDOWNS, headerRefs, type RefusalStatus, refusals } from "./answers.ts"
 import { mayForbid, routeAudience } from "./audience.ts"
@@ -127,7 +128,7 @@ function described(
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
       requestBody: {
-        required: true,
+        required: !(body instanceof z.ZodOptional),
         content: bodyContent(method, { schema: zodSchema(body, `${name}Body`, components) }),
       },
     }),

@@ -1,0 +1,65 @@
+/** A job as operators see it. */
+
+import type { JobState } from "../core/job.ts"
+import type { ResultRow } from "../db/query.ts"
+import type { JobError } from "./row.ts"
+
+/** Times are RFC 3339 text. */
+export interface ManagedJob {
+  readonly id: string
+  readonly name: string
+  readonly state: JobState
+  readonly input: unknown
+  readonly result: unknown
+  readonly attempts: number
+  readonly maxAttempts: number
+  readonly runAt: string
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+  /** The newest of `errors`. */
+  readonly error: { readonly message: string; readonly stack: string | null } | null
+  readonly errors: readonly (Omit<JobError, "at"> & { readonly at: string })[]
+  readonly progress: { readonly done: number; readonly total: number } | null
+  readonly traceId: string | null
+  readonly createdAt: string
+}
+
+/** The columns that {@link toManagedJob} reads, of `_jobs`. */
+export const MANAGED_COLUMNS = `id, name, state, input, result, attempts, max_attempts AS "maxAttempts", run_at AS "runAt",
+started_at AS "startedAt", finished_at AS "finishedAt", errors, progress, trace_id AS "traceId", created_at AS "createdAt"`
+
+export function toManagedJob(row: ResultRow): ManagedJob {
+  const errors = (JSON.parse(row.errors as string) as JobError[]).map((error) => ({ ...error, at: toTime(error.at)! }))
+  const progress = parse(row.progress) as [number, number] | null
+  return {
+    id: row.id as string,
+    name: row.name as string,
+    state: row.state as JobState,
+    input: parse(row.input),
+    result: parse(row.result),
+    attempts: row.attempts as number,
+    maxAttempts: row.maxAttempts as number,
+    runAt: toTime(row.runAt)!,
+    startedAt: toTime(row.startedAt),
+    finishedAt: toTime(row.finishedAt),
+    error: newestOf(errors),
+    errors,
+    progress: progress && { done: progress[0], total: progress[1] },
+    traceId: row.traceId as string | null,
+    createdAt: toTime(row.createdAt)!,
+  }
+}
+
+function newestOf(errors: ManagedJob["errors"]): ManagedJob["error"] {
+  const newest = errors.at(-1)
+  return newest ? { message: newest.message, stack: newest.stack } : null
+}
+
+function parse(json: unknown): unknown {
+  return typeof json === "string" ? JSON.parse(json) : null
+}
+
+/** @param ms Milliseconds since 1970, or null. */
+export function toTime(ms: unknown): string | null {
+  return typeof ms === "number" ? new Date(ms).toISOString() : null
+}
