@@ -7,8 +7,6 @@ import type { SinkStatus } from "./sink.ts"
 /** The one object of the namespace has this name. */
 export const FEED_NAME = "feed"
 
-const AGAIN_AFTER_MS = 1_000
-
 export interface FeedSurroundings {
   readonly store: FeedStore
   wakeAt(at: number): Promise<void>
@@ -21,7 +19,7 @@ export abstract class FeedObject extends DurableObject {
 
   /** A hint that something was committed; the caller doesn't wait for what comes of it. */
   wake(): void {
-    this.ctx.waitUntil(this.#drain())
+    this.#inBackground(this.drained())
   }
 
   /** Resolves when every sink has what was committed before the call, or rests after a failure. */
@@ -29,17 +27,18 @@ export abstract class FeedObject extends DurableObject {
     await (await this.#open()).drain()
   }
 
-  /** Removes old changes; the clock asks for it. */
-  async prune(): Promise<void> {
-    await (await this.#open()).prune()
+  /** Removes old changes; the clock asks for it, and doesn't wait. */
+  prune(): void {
+    this.#inBackground(this.#open().then((feed) => feed.prune()))
   }
 
   async status(): Promise<SinkStatus[]> {
     return (await this.#open()).status()
   }
 
-  override async alarm(): Promise<void> {
-    await this.#drain()
+  /** Set after a failure alone. It waits for nothing, because no other alarm comes before it has ended. */
+  override alarm(): void {
+    this.wake()
   }
 
   #open(): Promise<Feed> {
@@ -50,17 +49,18 @@ export abstract class FeedObject extends DurableObject {
         const set = await storage.getAlarm()
         if (set === null || set > at) await storage.setAlarm(at)
       },
+    }).catch((error: unknown) => {
+      this.#feed = undefined
+      throw error
     })
     return this.#feed
   }
 
-  /** The database may be away: the changes stay where they are. */
-  async #drain(): Promise<void> {
-    try {
-      await this.drained()
-    } catch (error) {
+  /** The changes stay where they are: the clock wakes the feed again. */
+  #inBackground(work: Promise<void>): void {
+    const reported = work.catch((error: unknown) => {
       console.error(JSON.stringify({ level: "error", event: "feed_failed", causes: [String(error)] }))
-      await this.ctx.storage.setAlarm(Date.now() + AGAIN_AFTER_MS)
-    }
+    })
+    this.ctx.waitUntil(reported)
   }
 }

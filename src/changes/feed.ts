@@ -3,16 +3,18 @@
 import type { Change } from "../core/change.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { type Cursor, type Identity, isSame, renewEpoch } from "./epoch.ts"
-import { PAGE_CHANGES, pageQuery } from "./page.ts"
-import { toChange } from "./read-change.ts"
+import { type Cursor, START } from "./cursor.ts"
+import { renewEpoch } from "./epoch.ts"
+import { PAGE_CHANGES, readPage } from "./page.ts"
 import { KEPT_MS, PRUNE_STEP, pruneQueries } from "./retention.ts"
 import type { Sink, SinkStatus } from "./sink.ts"
 
-/** After so many failures the sink gets one change at a time, and the one that it refuses alone is buried. */
-export const MOST_FAILURES = 10
+/** After so many refusals the sink gets one change at a time, and the one that it refuses alone is buried. */
+export const MOST_REFUSALS = 10
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 30_000
+/** A sink that takes longer has failed. */
+const LONGEST_TAKE_MS = 60_000
 
 /** What the feed keeps over restarts; written at once, read without waiting. */
 export interface FeedStore {
@@ -26,37 +28,48 @@ export interface FeedOptions {
   readonly now: Clock
   /** Runs statements on the primary as one transaction. */
   write(queries: readonly Query[]): Promise<ResultRow[][]>
-  /** Keeps a change that a sink refuses as a dead letter. */
+  /** Keeps a change that a sink refuses as a dead letter; again after a crash. */
   bury(sink: string, change: Change, error: unknown): Promise<void>
   /** Asks to be woken. */
   wakeAt(at: number): Promise<void>
   log(line: Record<string, unknown> & { level: "info" | "error" }): void
 }
 
+/** What is kept of a sink: an object that rests is soon gone from memory. */
+interface Progress {
+  readonly cursor: Cursor
+  /** In a row, of any kind. */
+  readonly failures: number
+  /** Not before this time, after a failure. */
+  readonly restsUntil: number
+  /** Of the page that ends with the change `refusedUpTo`. */
+  readonly refusals: number
+  readonly refusedUpTo: number
+}
+
+const FRESH: Progress = { cursor: START, failures: 0, restsUntil: 0, refusals: 0, refusedUpTo: 0 }
+
 interface SinkState {
   readonly sink: Sink
-  cursor: Cursor
-  failures: number
-  /** Not before this time, after a failure. */
-  restsUntil: number
-  dirty: boolean
-  running: Promise<void> | undefined
+  progress: Progress
+  running: Promise<void>
+  /** The pass after the one that runs; all who call meanwhile share it. */
+  waiting: Promise<void> | undefined
 }
 
 export class Feed {
   readonly #options: FeedOptions
   readonly #states: readonly SinkState[]
   #renewing: Promise<void> | undefined
+  #pruning: Promise<void> | undefined
 
   constructor(options: FeedOptions) {
     this.#options = options
     this.#states = options.sinks.map((sink) => ({
       sink,
-      cursor: options.store.get<Cursor>(`cursor:${sink.name}`) ?? { seq: 0 },
-      failures: 0,
-      restsUntil: 0,
-      dirty: false,
-      running: undefined,
+      progress: options.store.get<Progress>(`sink:${sink.name}`) ?? FRESH,
+      running: Promise.resolve(),
+      waiting: undefined,
     }))
   }
 
@@ -66,107 +79,161 @@ export class Feed {
   }
 
   /** Removes changes that are old and that every sink has taken, in small steps. */
-  async prune(): Promise<void> {
+  prune(): Promise<void> {
+    this.#pruning ??= this.#pruneSteps().finally(() => {
+      this.#pruning = undefined
+    })
+    return this.#pruning
+  }
+
+  status(): SinkStatus[] {
+    return this.#states.map(({ sink, progress: { cursor, failures } }) => ({
+      name: sink.name,
+      seq: cursor.seq,
+      failures,
+    }))
+  }
+
+  async #pruneSteps(): Promise<void> {
     const { write, now } = this.#options
     let pruned: unknown
     do {
-      const least = Math.min(...this.#states.map(({ cursor }) => cursor.seq))
+      const cursors = this.#states.map(({ progress }) => progress.cursor)
+      const least = cursors.reduce((one, other) => (one.seq < other.seq ? one : other))
       const [, rows] = await write(pruneQueries(now() - KEPT_MS, least))
       pruned = rows![0]?.pruned
     } while (pruned === PRUNE_STEP)
   }
 
-  status(): SinkStatus[] {
-    return this.#states.map(({ sink, cursor, failures }) => ({ name: sink.name, seq: cursor.seq, failures }))
-  }
-
-  /** One drain of a sink at a time; a call meanwhile makes it look once more. */
+  /** One pass of a sink at a time; the next one begins after the call, so it sees what was committed before. */
   #drainSink(state: SinkState): Promise<void> {
-    state.dirty = true
-    state.running ??= this.#drainLoop(state).finally(() => {
-      state.running = undefined
-    })
-    return state.running
+    const begin = () => {
+      state.waiting = undefined
+      state.running = this.#pass(state)
+      return state.running
+    }
+    state.waiting ??= state.running.then(begin, begin)
+    return state.waiting
   }
 
-  async #drainLoop(state: SinkState): Promise<void> {
-    while (state.dirty && state.restsUntil <= this.#options.now()) {
-      state.dirty = false
+  async #pass(state: SinkState): Promise<void> {
+    const { now, wakeAt, log } = this.#options
+    const { restsUntil } = state.progress
+    // a time far away is of a clock that was put back since
+    if (restsUntil > now() && restsUntil <= now() + LONGEST_BACKOFF_MS) return wakeAt(restsUntil)
+    try {
       while (await this.#takePage(state));
+    } catch (error) {
+      const failures = state.progress.failures + 1
+      const until = now() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
+      log({ level: "error", event: "sink_failed", sink: state.sink.name, failures, causes: [String(error)] })
+      this.#keep(state, { failures, restsUntil: until })
+      await wakeAt(until)
     }
   }
 
-  /** @returns Whether there may be more. */
+  /** @returns Whether there is more. */
   async #takePage(state: SinkState): Promise<boolean> {
-    const { write } = this.#options
-    const from = state.cursor
-    const alone = state.failures >= MOST_FAILURES
-    const limit = (alone ? 1 : PAGE_CHANGES) + 1
-    const [rows] = await write([pageQuery(from.seq, limit)])
-    if (from !== state.cursor) return true
-    const own = from.seq > 0 ? rows!.shift() : undefined
-    if (from.seq > 0 && !isSame(own, from)) {
+    const { cursor: from, refusals } = state.progress
+    const isAlone = refusals >= MOST_REFUSALS
+    const page = await readPage(this.#options.write, from, isAlone ? 1 : PAGE_CHANGES)
+    if (from !== state.progress.cursor) return true
+    if (!page) {
       await this.#renew(from)
       return true
     }
-    const changes = rows!.slice(0, limit - 1).map(toChange)
-    const last = changes.at(-1)
-    if (!last) return false
+    const last = page.changes.at(-1)
+    if (last) return !(await this.#hand(state, page.changes, last, isAlone)) || page.hasMore
+    if (state.progress.failures > 0) this.#keep(state, { failures: 0, refusals: 0 })
+    return false
+  }
+
+  /**
+   * @returns False when the cursor stands somewhere else than at the last.
+   * @throws What the sink threw.
+   */
+  async #hand(state: SinkState, changes: readonly Change[], last: Change, isAlone: boolean): Promise<boolean> {
+    const from = state.progress.cursor
+    const { refusedUpTo } = state.progress
+    let { refusals } = state.progress
     try {
-      await state.sink.take(changes)
+      await inTime(state.sink.take(changes))
     } catch (error) {
-      if (await this.#hasTaken(state)) return true
-      await this.#fail(state, alone ? last : undefined, error)
-      if (!alone) return false
+      if (await this.#hasMoved(state, error)) return false
+      if (!isAlone) {
+        this.#keep(state, { refusals: refusals + 1, refusedUpTo: last.seq })
+        throw error
+      }
+      await this.#bury(state, last, error)
+      refusals = 0
     }
-    state.failures = 0
-    if (from === state.cursor) this.#save(state, { seq: last.seq, at: last.at, recordId: last.recordId })
+    // a new epoch may have moved it meanwhile
+    if (from !== state.progress.cursor) return false
+    if (!isAlone || last.seq >= refusedUpTo) refusals = 0
+    this.#keep(state, { cursor: cursorOf(last), failures: 0, refusals })
     return true
   }
 
-  /** Whether the sink has moved by itself: a crash came between its commit and our note of it. */
-  async #hasTaken(state: SinkState): Promise<boolean> {
-    const position = await state.sink.position?.()
-    if (position === undefined || position <= state.cursor.seq) return false
-    this.#save(state, { seq: position })
+  /** Whether the sink has taken changes, though it failed: a crash, or another feed, came between. */
+  async #hasMoved(state: SinkState, error: unknown): Promise<boolean> {
+    const { sink, progress } = state
+    const position = await sink.position?.()
+    if (!position || position.seq <= progress.cursor.seq) return false
+    this.#options.log({
+      level: "error",
+      event: "sink_moved",
+      sink: sink.name,
+      seq: position.seq,
+      causes: [String(error)],
+    })
+    this.#keep(state, { cursor: position, failures: 0, refusals: 0 })
     return true
   }
 
-  async #fail(state: SinkState, refused: Change | undefined, error: unknown): Promise<void> {
-    const { now, bury, wakeAt, log } = this.#options
-    const { sink } = state
-    state.failures++
-    log({ level: "error", event: "sink_failed", sink: sink.name, failures: state.failures, causes: [String(error)] })
-    if (refused) {
-      await bury(sink.name, refused, error)
-      log({ level: "error", event: "change_buried", sink: sink.name, seq: refused.seq })
-      return
-    }
-    state.restsUntil = now() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (state.failures - 1))
-    await wakeAt(state.restsUntil)
-  }
-
-  #save(state: SinkState, cursor: Cursor): void {
-    state.cursor = cursor
-    this.#options.store.put(`cursor:${state.sink.name}`, cursor)
+  async #bury({ sink }: SinkState, change: Change, error: unknown): Promise<void> {
+    await this.#options.bury(sink.name, change, error)
+    const { seq } = change
+    this.#options.log({ level: "error", event: "change_buried", sink: sink.name, seq, causes: [String(error)] })
   }
 
   /** The change that a cursor stood at is gone, or is another one: the database was restored. */
   #renew(lost: Cursor): Promise<void> {
-    const { write, now, log } = this.#options
-    const lostAt = lost.at ?? now()
-    this.#renewing ??= renewEpoch({ write }, lostAt)
-      .then(async (place: Identity) => {
-        log({ level: "error", event: "database_restored", seq: lost.seq, resumesAt: place.seq })
-        for (const state of this.#states) {
-          const position = await state.sink.position?.()
-          if (position !== undefined) this.#save(state, { seq: position })
-          else if (state.cursor.seq > place.seq || state.cursor === lost) this.#save(state, place)
-        }
-      })
-      .finally(() => {
-        this.#renewing = undefined
-      })
+    this.#renewing ??= this.#moveAll(lost).finally(() => {
+      this.#renewing = undefined
+    })
     return this.#renewing
+  }
+
+  async #moveAll(lost: Cursor): Promise<void> {
+    const { write, log } = this.#options
+    const place = await renewEpoch(write, lost)
+    log({ level: "error", event: "database_restored", seq: lost.seq, resumesAt: place.seq })
+    for (const state of this.#states) {
+      const position = await state.sink.position?.()
+      const { cursor } = state.progress
+      const isLost = cursor === lost || cursor.seq > place.seq
+      if (position || isLost) this.#keep(state, { ...FRESH, cursor: position ?? place })
+    }
+  }
+
+  #keep(state: SinkState, changes: Partial<Progress>): void {
+    state.progress = { ...state.progress, ...changes }
+    this.#options.store.put(`sink:${state.sink.name}`, state.progress)
+  }
+}
+
+function cursorOf({ seq, at, recordId }: Change): Cursor {
+  return { seq, at, recordId }
+}
+
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than ${LONGEST_TAKE_MS} ms`)), LONGEST_TAKE_MS)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,6 +1,7 @@
 /** What wants to know of every change. */
 
 import type { Change } from "../core/change.ts"
+import type { Cursor } from "./cursor.ts"
 
 export interface Sink {
   readonly name: string
@@ -11,14 +12,14 @@ export interface Sink {
   take(changes: readonly Change[]): Promise<void>
   /** Takes one change that it refused before, out of its order. */
   retake(change: Change): Promise<void>
-  /** For a sink that writes into the database: up to which change it has surely taken all. */
-  position?(): Promise<number>
+  /** For a sink that writes into the database: the last change that it has surely taken, with all before it. */
+  position?(): Promise<Cursor>
 }
 
 export interface SinkStatus {
   readonly name: string
   /** The last change it took. */
   readonly seq: number
-  /** Failures since it last took something. */
+  /** In a row, whether it refused a page or the page could not be read. */
   readonly failures: number
 }

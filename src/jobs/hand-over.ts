@@ -1,5 +1,6 @@
 /** How a sink of the feed makes jobs of changes, each once: its place moves in the batch that stores them. */
 
+import { CURSOR_COLUMNS, type Cursor, toCursor } from "../changes/cursor.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
@@ -19,8 +20,13 @@ export function handOverQueries(sink: string, last: number, first: number): Quer
   ]
 }
 
-/** The last change that made jobs; 0 before the first. */
-export async function takenUpTo(sink: string, system: Pick<JobSystem, "d1">): Promise<number> {
-  const [rows] = await writeJobs(system, [{ sql: "SELECT seq FROM _sinks WHERE name = ?", params: [sink] }])
-  return (rows![0]?.seq as number | undefined) ?? 0
+/** The last change that made jobs; before the first, the start. */
+export async function takenUpTo(sink: string, system: Pick<JobSystem, "d1">): Promise<Cursor> {
+  const [rows] = await writeJobs(system, [
+    {
+      sql: `SELECT ${CURSOR_COLUMNS} FROM _changes WHERE seq <= (SELECT seq FROM _sinks WHERE name = ?) ORDER BY seq DESC LIMIT 1`,
+      params: [sink],
+    },
+  ])
+  return toCursor(rows![0])
 }
