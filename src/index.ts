@@ -10,6 +10,7 @@ import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/setting
 import type { AppEnv } from "./http/context.ts"
 import type { DocumentInfo } from "./http/openapi/document.ts"
 import { collectDeclarations, type Declarations } from "./jobs/declarations.ts"
+import { collectIncoming, type IncomingWebhook } from "./webhooks/incoming.ts"
 
 export type {
   Access,
@@ -43,6 +44,7 @@ export type { JobContext } from "./jobs/context.ts"
 export { type Job, type JobOptions, job, on, type RecordChange, schedule } from "./jobs/define.ts"
 export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
+export { type IncomingMessage, type IncomingWebhook, type WebhookOptions, webhook } from "./webhooks/incoming.ts"
 
 export interface BackendOptions<C extends Readonly<Record<string, CollectionDefinition>>> {
   /** The module of the schema file; what isn't a table in it is passed over. */
@@ -50,7 +52,7 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   collections: C
   /** How people sign in; without it nobody can, and there is no `/v1/auth`. */
   auth?: AuthOptions
-  /** The module of the jobs file; what isn't a job, a reaction or a schedule in it is passed over. */
+  /** The module of the jobs file; what isn't a job, a reaction, a schedule or a webhook in it is passed over. */
   jobs?: Readonly<Record<string, unknown>>
   /** Adds the application's own routes. */
   routes?: (app: Router<C>) => unknown
@@ -72,6 +74,8 @@ export interface Backend<
   readonly collections: Collections
   readonly auth: AuthSettings | undefined
   readonly jobs: Declarations
+  /** Webhooks that come in. */
+  readonly incoming: readonly IncomingWebhook[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly origins: readonly string[]
   readonly info: DocumentInfo | undefined
@@ -95,6 +99,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     collections,
     auth: options.auth && resolveAuth(options.auth),
     jobs: collectDeclarations(Object.values(options.jobs ?? {})),
+    incoming: collectIncoming(Object.values(options.jobs ?? {})),
     routes: options.routes as Backend["routes"],
     origins: checkOrigins(options.origins ?? []),
     info: options.info,

@@ -13,12 +13,13 @@ import { problemResponse } from "./problem.ts"
 import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
 import { documentRoutes } from "./routes/documents.ts"
+import { type IncomingOptions, incomingRoutes } from "./routes/incoming.ts"
 import { operationRoutes } from "./routes/operations.ts"
 
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
 const PREFLIGHT_MAX_AGE = 7_200
 
-export interface AppOptions extends FrameOptions {
+export interface AppOptions extends FrameOptions, IncomingOptions {
   readonly collections: Collections
   /** Origins of sites that may call from a browser. */
   readonly origins: readonly string[]
@@ -32,6 +33,9 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.use(frame(options))
   app.use(crossOrigin(options.origins))
+  const beforeIncoming = app.routes.length
+  incomingRoutes(app, options)
+  const incoming = app.routes.slice(beforeIncoming)
   app.use(identify(options))
   app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
@@ -41,7 +45,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   for (const add of options.parts) add(app)
   app.use(refuseKeys(options.collections))
   options.routes?.(app)
-  const ownRoutes = app.routes.slice(engineRoutes)
+  const ownRoutes = [...incoming, ...app.routes.slice(engineRoutes)]
   refuseShadowing(ownRoutes, options.collections)
   refuseOtherMethods(app, ownRoutes)
   collectionRoutes(app, options.collections)

@@ -18,15 +18,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** @throws SelvedgeError `unsupported_media_type`, `payload_too_large` or `invalid_json`, in this order. */
 export async function readJson(request: Request, types: readonly string[] = ["application/json"]): Promise<Body> {
-  requireType(request.headers.get("Content-Type"), types)
-  const bytes = await readBytes(request, MOST_BODY_BYTES)
+  const text = await readText(request, types)
   let json: unknown
-  let text: string
-  try {
-    text = utf8.decode(bytes)
-  } catch (cause) {
-    throw new SelvedgeError("invalid_json", "The body is not UTF-8.", { cause })
-  }
   try {
     json = JSON.parse(text)
   } catch (cause) {
@@ -35,6 +28,21 @@ export async function readJson(request: Request, types: readonly string[] = ["ap
   if (isDeeper(json, MOST_JSON_DEPTH))
     throw new SelvedgeError("invalid_json", `The body is nested deeper than ${MOST_JSON_DEPTH} levels.`)
   return { text, json }
+}
+
+/**
+ * What stands in the body, byte for byte.
+ *
+ * @throws SelvedgeError `unsupported_media_type`, `payload_too_large` or `invalid_json`, in this order.
+ */
+export async function readText(request: Request, types: readonly string[], most = MOST_BODY_BYTES): Promise<string> {
+  requireType(request.headers.get("Content-Type"), types)
+  const bytes = await readBytes(request, most)
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw new SelvedgeError("invalid_json", "The body is not UTF-8.", { cause })
+  }
 }
 
 /** @throws SelvedgeError `unsupported_media_type` or `payload_too_large` */

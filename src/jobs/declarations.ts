@@ -7,7 +7,7 @@ import { reactionJob } from "./reactions.ts"
 import type { Schedule } from "./schedules.ts"
 
 /** The engine's own: mails of sign-in, deliveries of webhooks, messages that nobody understands, changes of the feed. */
-const RESERVED = /^(mail|delivery|message|feed:.*)$/
+const RESERVED = /^(mail|delivery|webhook-disabled|message|feed:.*)$/
 
 export interface Declarations {
   readonly jobs: ReadonlyMap<string, JobDefinition<JobContext>>
@@ -15,7 +15,13 @@ export interface Declarations {
   readonly schedules: ReadonlyMap<string, Schedule>
 }
 
-type Declared = Job | Reaction | ScheduledJob
+/** As much of a webhook that comes in as concerns jobs. */
+interface Webhook {
+  readonly kind: "webhook"
+  readonly definition: JobDefinition<JobContext>
+}
+
+type Declared = Job | Reaction | ScheduledJob | Webhook
 
 /**
  * @param values What isn't a declaration is passed over.
@@ -40,7 +46,7 @@ export function collectDeclarations(values: readonly unknown[]): Declarations {
 
 function isDeclared(value: unknown): value is Declared {
   const { kind } = (value ?? {}) as Partial<Declared>
-  return kind === "job" || kind === "reaction" || kind === "schedule"
+  return kind === "job" || kind === "reaction" || kind === "schedule" || kind === "webhook"
 }
 
 function definitionOf(declared: Declared): JobDefinition<JobContext> {

@@ -21,7 +21,7 @@ export interface Apps {
 export function openApps(backend: Backend, env: Env): Apps {
   const { SELVEDGE_SECRET: secret, SELVEDGE_SECRET_PREVIOUS: previousSecret, DB: d1 } = env
   const tokens = createTokens({ db: d1, secret, previousSecret, now })
-  const { auth: settings, collections, origins, info, routes } = backend
+  const { auth: settings, collections, origins, info, routes, incoming } = backend
   const options: AppOptions = {
     d1,
     collections,
@@ -29,6 +29,8 @@ export function openApps(backend: Backend, env: Env): Apps {
     info,
     routes,
     parts: [],
+    incoming,
+    variable: (name) => variable(env, name),
     tokens,
     keys: createKeys({ db: d1, now }),
     now,

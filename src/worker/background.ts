@@ -18,6 +18,7 @@ import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { tick } from "../jobs/tick.ts"
 import type { Mail, MailTransport } from "../mail/mail.ts"
 import { sweepAnswers } from "../records/idempotency.ts"
+import { sweepReceived } from "../webhooks/incoming-store.ts"
 
 /** How often what is too old is removed. */
 const SWEEP_EVERY_MS = 10 * 60_000
@@ -95,7 +96,7 @@ export function openTick(options: BackgroundOptions): Tick {
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
-      await writeJobs(system, [sweepAnswers(now()), ...sweepQueries(now()), ...sweepJobs(now())])
+      await writeJobs(system, [sweepAnswers(now()), ...sweepQueries(now()), ...sweepJobs(now()), sweepReceived(now())])
       await feed.prune()
     }
     return next

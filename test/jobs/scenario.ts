@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers"
 import { backend } from "../../app/backend.ts"
 import type { Backend } from "../../src/index.ts"
 import { collectDeclarations } from "../../src/jobs/declarations.ts"
-import { createScenario, type Scenario } from "../fixture/scenario.ts"
+import { createScenario, type Outside, type Scenario } from "../fixture/scenario.ts"
 
 export const START = Date.UTC(2026, 10, 21, 12)
 
@@ -37,11 +37,15 @@ export interface JobRow {
 }
 
 /** @param declared Jobs, reactions and schedules, in place of the shop's; `parts` are in place of its backend's. */
-export function createJobScenario(declared: readonly unknown[], parts: Partial<Backend> = {}): JobScenario {
+export function createJobScenario(
+  declared: readonly unknown[],
+  parts: Partial<Backend> = {},
+  outside: Outside = {},
+): JobScenario {
   let at = START
   const now = () => at
   const whole = { ...backend, ...parts, jobs: collectDeclarations(declared) } as Backend
-  const scenario = createScenario(whole, env.DB, now)
+  const scenario = createScenario(whole, env.DB, now, outside)
   const read = async (condition: string, value: string) => {
     const { results } = await env.DB.prepare(`SELECT * FROM _jobs WHERE ${condition} ORDER BY created_at, id`)
       .bind(value)

@@ -232,6 +232,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     epochs: { current: undefined },
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
     wakeFeed: async () => {},
+    variable: () => undefined,
     log: () => {},
   })
   const execution = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} } as unknown as ExecutionContext

@@ -86,7 +86,7 @@ export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">
 type Later = (work: Promise<unknown>) => void
 
 /** Takes work that ends after the answer; its failure is an error in the log. */
-function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }: FrameOptions): Later {
+export function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }: Pick<FrameOptions, "log">): Later {
   return (work) =>
     execution.waitUntil(
       work.catch((error: unknown) => log({ level: "error", event: "failure", causes: [String(error)] })),
