@@ -3,10 +3,9 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1"
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Enqueued } from "../core/job.ts"
 import type { Database } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
-import type { MailFacts } from "../mail/compose.ts"
-import type { MailPurpose } from "../mail/templates.ts"
 import type { CommonPasswords } from "./common-passwords.ts"
 import type { Passwords } from "./passwords.ts"
 import type { Secrets } from "./secrets.ts"
@@ -36,6 +35,20 @@ export interface Guessing {
   clear(flow: GuessFlow, account: string): void
 }
 
+/** What a mail whose job finds in `_one_time` what to prove, and to whom, is about. */
+export type OrderedMail =
+  | "verify-email"
+  | "change-email"
+  | "email-changed"
+  | "sign-in-link"
+  | "sign-in-code"
+  | "reset-password"
+
+/** What the job of a mail is told: whom or what the mail is about. Never a secret, nor an address. */
+export type MailInput =
+  | { readonly purpose: OrderedMail; readonly order: string }
+  | { readonly purpose: "password-changed"; readonly userId: string }
+
 export interface AuthContext {
   readonly settings: AuthSettings
   readonly db: Database
@@ -51,8 +64,8 @@ export interface AuthContext {
   readonly now: Clock
   /** What the application's hooks build their statements with. */
   readonly orm: DrizzleD1Database
-  /** Sends after the answer; a mail that can't be sent is an error in the log. */
-  mail(purpose: MailPurpose, facts: Omit<MailFacts, "projectName">): void
+  /** The job that sends a mail, for the batch that it follows from. */
+  mailJob(input: MailInput): Enqueued
   /** Writes statements after the answer, such as the audit of a refusal, whose own batch was never made. */
   writeLater(queries: readonly Query[]): void
   /** Takes work that ends after the answer; its failure is an error in the log. */

@@ -3,7 +3,7 @@
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { requireAccount } from "./fresh.ts"
-import { LIFETIME_MS, mint } from "./one-time.ts"
+import { orderMail } from "./mail-orders.ts"
 import { writeFresh } from "./standing.ts"
 import { toUser, USER_COLUMNS, type User } from "./users.ts"
 
@@ -17,22 +17,12 @@ export async function askEmailChange(context: AuthContext, email: string): Promi
   const { userId, sessionId } = requireAccount(context)
   await context.guessing.count("mail", email)
   const payload = { email, sessionId }
-  const { secret, queries } = mint(context.now(), { purpose: "verify-email", userId, subject: userId, payload })
+  const mail = orderMail(context, "change-email", { to: email, userId, subject: userId, payload })
   const rows = await writeFresh(context, [
-    ...queries,
+    ...mail.queries,
     eventQuery(context, { event: "email_change_asked", userId }),
-    { sql: "SELECT 1 FROM _users WHERE email = ? AND id <> ?", params: [email, userId] },
     { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
   ])
-  if (rows.at(-2)!.length > 0) context.mail("already-registered", { email })
-  else mailChange(context, email, secret)
+  mail.committed()
   return toUser(rows.at(-1)![0]!)
-}
-
-function mailChange(context: AuthContext, email: string, token: string): void {
-  context.mail("change-email", {
-    email,
-    link: `${context.baseUrl}/v1/auth/pages/verify?token=${token}`,
-    minutes: LIFETIME_MS["verify-email"] / 60_000,
-  })
 }

@@ -7,8 +7,10 @@ import type { Query } from "../db/query.ts"
 import { ownerQuery, readOwner, signInOwner } from "./address-owner.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { hashOf, LIFETIME_MS } from "./one-time.ts"
-import { isEqual, type SecretKey } from "./secrets.ts"
+import { orderMail } from "./mail-orders.ts"
+import type { MintedForMail } from "./mailed-secrets.ts"
+import { hashOf, LIFETIME_MS, voidOlder } from "./one-time.ts"
+import { isEqual, type SecretKey, type Secrets } from "./secrets.ts"
 import type { SignedIn } from "./sign-in.ts"
 
 const CODES = 1_000_000
@@ -18,19 +20,24 @@ const MOST_ATTEMPTS = 5
 /** RFC 8176 has no name for it. */
 const METHOD = "email-code"
 
-/** One trip. The code takes the place of an earlier one, whose attempts are forgotten with it. */
+/** One trip. An earlier code is void at once. */
 export async function mailCode(context: AuthContext, email: string): Promise<void> {
   await context.guessing.count("mail", email)
+  const mail = orderMail(context, "sign-in-code", { to: email, subject: email, besideOlder: true })
+  await context.db.write([voidCode(email), ...mail.queries])
+  mail.committed()
+}
+
+/** For the mail's job. The code takes the place of an earlier one, whose attempts are forgotten with it. */
+export function mintCode({ current }: Secrets, now: number, email: string): MintedForMail {
   const code = randomCode()
-  const payload = JSON.stringify({ mac: macOf(context.secrets.current, email, code) })
-  await context.db.write([
-    {
-      sql: `INSERT INTO _one_time (purpose, hash, payload, expires_at) VALUES ('sign-in-code', ?, ?, ?)
-ON CONFLICT (purpose, hash) DO UPDATE SET payload = excluded.payload, attempts = 0, expires_at = excluded.expires_at`,
-      params: [keyOf(email), payload, context.now() + LIFETIME_MS["sign-in-code"]],
-    },
-  ])
-  context.mail("sign-in-code", { email, code, minutes: LIFETIME_MS["sign-in-code"] / 60_000 })
+  return {
+    secret: code,
+    hash: keyOf(email),
+    payload: JSON.stringify({ mac: macOf(current, email, code) }),
+    subject: null,
+    expiresAt: now + LIFETIME_MS["sign-in-code"],
+  }
 }
 
 /** Each code is as likely as any other: a number that doesn't divide evenly is thrown again. */
@@ -105,8 +112,14 @@ function takeCode(email: string, mac: string): Query[] {
   ]
 }
 
-export function voidCode(email: string): Query {
+/** The one that was mailed. */
+function voidCode(email: string): Query {
   return { sql: "DELETE FROM _one_time WHERE purpose = 'sign-in-code' AND hash = ?", params: [keyOf(email)] }
+}
+
+/** Those that were mailed, and those that wait to be. */
+export function voidCodes(email: string): Query[] {
+  return [voidCode(email), ...voidOlder("sign-in-code", email)]
 }
 
 /** The row is found by the address: codes are so few that two people have the same one. */

@@ -2,7 +2,8 @@
 
 import type { AuthContext } from "./context.ts"
 import { mintExchange } from "./exchange.ts"
-import { LIFETIME_MS, mint, redeem, refuseSecret } from "./one-time.ts"
+import { orderMail } from "./mail-orders.ts"
+import { redeem, refuseSecret } from "./one-time.ts"
 import { checkRedirect, redirectBack } from "./redirects.ts"
 
 export interface LinkOrder {
@@ -23,13 +24,9 @@ export async function mailLink(context: AuthContext, origins: readonly string[],
   const { email } = order
   checkRedirect([...origins, context.baseUrl], order.redirectTo)
   await context.guessing.count("mail", email)
-  const { secret, queries } = mint(context.now(), { purpose: "sign-in-link", subject: email, payload: { ...order } })
-  await context.db.write(queries)
-  context.mail("sign-in-link", {
-    email,
-    link: `${context.baseUrl}/v1/auth/pages/sign-in?token=${secret}`,
-    minutes: LIFETIME_MS["sign-in-link"] / 60_000,
-  })
+  const mail = orderMail(context, "sign-in-link", { to: email, subject: email, payload: { ...order } })
+  await context.db.write(mail.queries)
+  mail.committed()
 }
 
 /**

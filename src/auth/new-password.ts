@@ -1,7 +1,7 @@
 /** A new password for an account: what the old one, or a mail about it, could still open is closed with it. */
 
 import type { Query } from "../db/query.ts"
-import { voidCode } from "./email-codes.ts"
+import { voidCodes } from "./email-codes.ts"
 import { endSessions } from "./sessions.ts"
 import { insertPassword } from "./sign-up.ts"
 
@@ -22,7 +22,7 @@ export function newPasswordQueries(
     endSessions(userId, now, exceptSession),
     // resets and invites, tickets for a second factor; proofs of an address are no way in
     { sql: "DELETE FROM _one_time WHERE user_id = ? AND purpose <> 'verify-email'", params: [userId] },
-    ...(email === null ? [] : [voidCode(email), voidLinks(email)]),
+    ...(email === null ? [] : [...voidCodes(email), voidLinks(email)]),
   ]
 }
 

@@ -66,27 +66,7 @@ export function mint<P extends OneTimePurpose>(now: number, what: OneTime<P>): M
   }
 }
 
-/**
- * Mints only if the address has an account that stands, at the same cost if not. The last statement gives its row.
- */
-export function mintForEmail(now: number, purpose: OneTimePurpose, email: string): Minted {
-  const secret = randomSecret()
-  return {
-    secret,
-    queries: [
-      ...voidOlder(purpose, email),
-      {
-        sql: `INSERT INTO _one_time (purpose, hash, user_id, subject, payload, expires_at)
-SELECT ?1, ?2, u.id, ?3, '{}', ?4 FROM _users u
-WHERE u.email = ?3 AND u.deleted_at IS NULL AND (u.banned_until IS NULL OR u.banned_until <= ?5)
-RETURNING user_id AS "userId"`,
-        params: [purpose, hashOf(purpose, secret), email, now + LIFETIME_MS[purpose], now],
-      },
-    ],
-  }
-}
-
-function voidOlder(purpose: OneTimePurpose, subject: string | null): Query[] {
+export function voidOlder(purpose: OneTimePurpose, subject: string | null): Query[] {
   if (subject === null) return []
   return [{ sql: "DELETE FROM _one_time WHERE purpose = ? AND subject = ?", params: [purpose, subject] }]
 }

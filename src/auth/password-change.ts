@@ -30,6 +30,7 @@ export async function changePassword(context: AuthContext, current: string, pass
   checkPassword(context, password, { email, name })
   await requireCurrent(context, email ?? userId, current, hash)
   const newHash = await context.passwords.hash(password)
+  const notice = email === null ? undefined : context.mailJob({ purpose: "password-changed", userId })
   try {
     const rows = await context.db.write([
       standingSession(context),
@@ -39,9 +40,10 @@ export async function changePassword(context: AuthContext, current: string, pass
       ]),
       ...newPasswordQueries({ userId, email }, newHash, context.now(), sessionId),
       eventQuery(context, { event: "password_changed", userId }),
+      ...(notice ? [notice.toSQL()] : []),
       { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
     ])
-    if (email !== null) context.mail("password-changed", { email })
+    notice?.committed()
     return toUser(rows.at(-1)![0]!)
   } catch (error) {
     const failure = readFailure(error)

@@ -4,24 +4,20 @@ import { readFailure } from "../db/errors.ts"
 import { proveEmailNoted } from "./address-owner.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
+import { orderReset } from "./mail-orders.ts"
 import { newPasswordQueries } from "./new-password.ts"
-import { hashOf, LIFETIME_MS, mintForEmail, refuseSecret, takeQueries } from "./one-time.ts"
+import { hashOf, refuseSecret, takeQueries } from "./one-time.ts"
 import { checkPassword } from "./sign-up.ts"
 import { STANDS, toUser, USER_COLUMNS, type User } from "./users.ts"
 
 /** One trip, and the same answer, whether or not the address is known; only a known one gets a mail. */
 export async function mailReset(context: AuthContext, email: string): Promise<void> {
   await context.guessing.count("mail", email)
-  const { secret, queries } = mintForEmail(context.now(), "reset-password", email)
-  const rows = await context.db.write(queries)
+  const mail = orderReset(context, email)
+  const rows = await context.db.write(mail.queries)
+  mail.committed()
   const userId = rows.at(-1)![0]?.userId as string | undefined
-  if (userId === undefined) return
-  context.writeLater([eventQuery(context, { event: "password_reset_asked", userId })])
-  context.mail("reset-password", {
-    email,
-    link: `${context.baseUrl}/v1/auth/pages/reset?token=${secret}`,
-    minutes: LIFETIME_MS["reset-password"] / 60_000,
-  })
+  if (userId !== undefined) context.writeLater([eventQuery(context, { event: "password_reset_asked", userId })])
 }
 
 /**
@@ -35,17 +31,19 @@ export async function resetPassword(context: AuthContext, token: string, passwor
   checkPassword(context, password, { email, name })
   const hash = await context.passwords.hash(password)
   const now = context.now()
+  const notice = email === null ? undefined : context.mailJob({ purpose: "password-changed", userId })
   try {
     const rows = await context.db.write([
       ...takeQueries(purpose, token, now),
       ...proveEmailNoted(context, userId, purpose),
       ...newPasswordQueries({ userId, email }, hash, now),
       eventQuery(context, { event: "password_reset", userId }),
+      ...(notice ? [notice.toSQL()] : []),
       { sql: `SELECT ${USER_COLUMNS} FROM _users u WHERE u.id = ?`, params: [userId] },
     ])
-    const user = toUser(rows.at(-1)![0]!)
+    notice?.committed()
     if (email !== null) welcomeOwner(context, email)
-    return user
+    return toUser(rows.at(-1)![0]!)
   } catch (error) {
     const failure = readFailure(error)
     if (failure.kind === "guard" && failure.code === "used_secret") throw refuseSecret("token", error)
@@ -56,7 +54,6 @@ export async function resetPassword(context: AuthContext, token: string, passwor
 /** Wrong guesses, of whomever they were, don't keep the owner out any longer. */
 function welcomeOwner(context: AuthContext, email: string): void {
   for (const flow of ["signIn", "emailCode"] as const) context.guessing.clear(flow, email)
-  context.mail("password-changed", { email })
 }
 
 interface Found {

@@ -6,7 +6,7 @@ import type { Query } from "../db/query.ts"
 import { anonymousCaller, requireAnonymous } from "./anonymous.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
-import { LIFETIME_MS, type Minted, mint } from "./one-time.ts"
+import { type Order, orderMail } from "./mail-orders.ts"
 import { refusePassword } from "./password-rules.ts"
 import { proveEmail } from "./prove-email.ts"
 import { endSessions } from "./sessions.ts"
@@ -50,28 +50,24 @@ export function checkPassword(
  */
 async function askForProof(context: AuthContext, { email, name }: SignUp, hash: string): Promise<undefined> {
   await context.guessing.count("mail", email)
-  const now = context.now()
   const anonymousId = anonymousCaller(context)
-  const { secret, queries } = mint(now, {
-    purpose: "verify-email",
+  const mail = orderMail(context, "verify-email", {
+    to: email,
     subject: email,
     besideOlder: true,
     payload: { signUp: { email, name: name ?? null, hash, ...(anonymousId && { anonymousId }) } },
   })
-  const rows = await context.db.write([
-    ...queries,
-    { sql: "SELECT 1 FROM _users WHERE email = ?", params: [email] },
+  await context.db.write([
+    ...mail.queries,
     eventQuery(context, { event: "sign_up", userId: null, detail: { method: "pwd", proved: false } }),
   ])
-  const isKnown = rows[queries.length]!.length > 0
-  if (isKnown) context.mail("already-registered", { email })
-  else mailVerification(context, email, secret)
+  mail.committed()
 }
 
 async function create(context: AuthContext, { email, name }: SignUp, hash: string): Promise<SignedIn> {
   const now = context.now()
   const account = openAccount(context, { email, emailVerified: false, name: name ?? null }, anonymousCaller(context))
-  const proof = verification(context, account.id, email)
+  const mail = orderVerification(context, account.id, email)
   try {
     const signedIn = await signIn(
       context,
@@ -79,10 +75,10 @@ async function create(context: AuthContext, { email, name }: SignUp, hash: strin
       {
         event: "sign_up",
         mergeFrom: account.id,
-        before: [...account.queries, insertPassword(account.id, hash, now), ...proof.queries],
+        before: [...account.queries, insertPassword(account.id, hash, now), ...mail.queries],
       },
     )
-    context.later(context.guessing.count("mail", email).then(() => mailVerification(context, email, proof.secret)))
+    sendWithinLimit(context, email, mail)
     return signedIn
   } catch (error) {
     const failure = readFailure(error)
@@ -91,6 +87,15 @@ async function create(context: AuthContext, { email, name }: SignUp, hash: strin
       throw new SelvedgeError("conflict", "This account is no anonymous one any more.", { cause: error })
     throw error
   }
+}
+
+/** The account is there by now: what the limit refuses is the mail alone. */
+function sendWithinLimit(context: AuthContext, email: string, mail: Order): void {
+  const refuse = (error: unknown) => {
+    context.writeLater([mail.voided])
+    throw error
+  }
+  context.later(context.guessing.count("mail", email).then(mail.committed, refuse))
 }
 
 /**
@@ -131,17 +136,9 @@ ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, updated_at = excluded.
   }
 }
 
-/** A secret that proves the address of an account; a newer one voids it. */
-export function verification({ now }: AuthContext, userId: string, email: string): Minted {
-  return mint(now(), { purpose: "verify-email", userId, subject: userId, payload: { email } })
-}
-
-export function mailVerification(context: AuthContext, email: string, token: string): void {
-  context.mail("verify-email", {
-    email,
-    link: `${context.baseUrl}/v1/auth/pages/verify?token=${token}`,
-    minutes: LIFETIME_MS["verify-email"] / 60_000,
-  })
+/** The mail that proves the address of an account; a newer one voids it. */
+export function orderVerification(context: AuthContext, userId: string, email: string): Order {
+  return orderMail(context, "verify-email", { to: email, userId, subject: userId, payload: { email } })
 }
 
 export async function signUpAnonymously(context: AuthContext): Promise<SignedIn> {

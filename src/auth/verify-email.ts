@@ -7,9 +7,10 @@ import type { Query } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { requireSession } from "./fresh.ts"
+import { IS_MAILED, orderMail } from "./mail-orders.ts"
 import { hashOf, refuseSecret, takeQueries } from "./one-time.ts"
 import { dropAdded, proveEmail } from "./prove-email.ts"
-import { addressTaken, mailVerification, openAccount, verification } from "./sign-up.ts"
+import { addressTaken, openAccount, orderVerification } from "./sign-up.ts"
 import { writeStanding } from "./standing.ts"
 import { toUser, USER_COLUMNS, type User } from "./users.ts"
 
@@ -99,6 +100,8 @@ async function setAddress(
 ): Promise<User> {
   const { userId, email, sessionId, formerEmail } = change
   const isChange = email !== formerEmail
+  const notice =
+    isChange && formerEmail !== null ? orderMail(context, "email-changed", { to: formerEmail, userId }) : undefined
   const rows = await context.db.write([
     ...take,
     ...(sessionId === undefined ? [] : [askerStands(sessionId)]),
@@ -110,9 +113,10 @@ async function setAddress(
       sql: "DELETE FROM _one_time WHERE user_id = ? AND purpose IN ('reset-password', 'invite') AND ?",
       params: [userId, isChange ? 1 : 0],
     },
+    ...(notice?.queries ?? []),
     userRow(userId),
   ])
-  if (isChange && formerEmail !== null) context.mail("email-changed", { email: formerEmail })
+  notice?.committed()
   return toUser(rows.at(-1)![0]!)
 }
 
@@ -160,11 +164,11 @@ async function completeSignUp(
 /** Those that wait for an address. */
 const SIGN_UPS = "purpose = 'verify-email' AND subject = ?"
 
-/** The one whose link is used is gone by then. */
+/** The one whose link is used is gone by then; one whose link was never mailed can't have been used in its place. */
 function insertOnlyPassword(userId: string, hash: string, email: string, now: number): Query {
   return {
     sql: `INSERT INTO _passwords (user_id, hash, updated_at)
-SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _one_time WHERE ${SIGN_UPS} AND expires_at > ?)`,
+SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _one_time WHERE ${SIGN_UPS} AND ${IS_MAILED} AND expires_at > ?)`,
     params: [userId, hash, now, email, now],
   }
 }
@@ -194,7 +198,7 @@ export async function askVerification(context: AuthContext): Promise<void> {
   if (email === null) throw new SelvedgeError("conflict", "This account has no address.")
   if (emailVerified) throw new SelvedgeError("conflict", "The address is confirmed already.")
   await context.guessing.count("mail", email)
-  const { secret, queries } = verification(context, userId, email)
-  await context.db.write(queries)
-  mailVerification(context, email, secret)
+  const mail = orderVerification(context, userId, email)
+  await context.db.write(mail.queries)
+  mail.committed()
 }

@@ -22,6 +22,16 @@ export interface Sender {
   readonly name?: string
 }
 
+/** Whatever is tried again, these stay: the address, the mail itself, or that there is nobody to send it. */
+const LASTING: readonly string[] = [
+  "not_one_address",
+  "not_configured",
+  "validation_error",
+  "E_VALIDATION_ERROR",
+  "E_RECIPIENT_NOT_ALLOWED",
+  "E_RECIPIENT_SUPPRESSED",
+]
+
 export type TransportName = "cloudflare" | "resend" | "catcher"
 
 /**
@@ -31,7 +41,7 @@ export type TransportName = "cloudflare" | "resend" | "catcher"
 export class MailError extends Error {
   readonly transport: TransportName
   readonly status: number | undefined
-  /** The provider's, or `timeout`, `unreachable`, `not_stored`, `not_one_address`, `unknown`. */
+  /** The provider's, or `timeout`, `unreachable`, `not_stored`, `not_one_address`, `not_configured`, `unknown`. */
   readonly code: string
 
   constructor(transport: TransportName, code: string, status?: number) {
@@ -40,6 +50,11 @@ export class MailError extends Error {
     this.transport = transport
     this.code = code
     this.status = status
+  }
+
+  /** Whether another attempt can't end otherwise. */
+  get isLasting(): boolean {
+    return LASTING.includes(this.code)
   }
 }
 

@@ -9,7 +9,7 @@ import { createTokens } from "../auth/tokens.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
-import { backgroundOf, dispatchOf, type Env, feedOf, isLocal, log, now, transportOf, variable } from "./env.ts"
+import { backgroundOf, dispatchOf, type Env, feedOf, isLocal, log, now, variable } from "./env.ts"
 
 export interface Apps {
   /** Everything but sign-in and the operator's routes. */
@@ -66,7 +66,6 @@ export function openApps(backend: Backend, env: Env): Apps {
       tokens,
       isLocal: isLocal(env),
       variable: (name) => variable(env, name),
-      transport: transportOf(backend, env),
       now,
       log,
     })

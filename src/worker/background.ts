@@ -6,6 +6,7 @@ import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
+import { mailJob } from "../http/auth/mail-job.ts"
 import type { Backend } from "../index.ts"
 import type { Tick } from "../jobs/clock.ts"
 import { withJobContext } from "../jobs/context.ts"
@@ -45,9 +46,15 @@ type Later = (work: Promise<unknown>) => void
 /** @param later Takes work that may outlive the event. */
 export function openJobs(options: BackgroundOptions, later: Later): JobSystem {
   const { backend, d1, dispatch, now, isLocal, log } = options
-  const own = sinksOf(options).map(refusedChangeJob)
+  const own = [...sinksOf(options).map(refusedChangeJob), ...signInJobs(options)]
   const definitions = new Map([...applicationJobs(options, later), ...own].map((job) => [job.name, job]))
   return { d1, ...dispatch, now, definitions, schedules: backend.jobs.schedules, isLocal, log }
+}
+
+function signInJobs({ backend, d1, secrets, transport, now }: BackgroundOptions): JobDefinition[] {
+  const { auth: settings } = backend
+  if (!settings) return []
+  return [mailJob({ settings, secrets, transport, now, write: (queries) => writeJobs({ d1 }, queries) })]
 }
 
 function applicationJobs(options: BackgroundOptions, later: Later): JobDefinition[] {

@@ -28,7 +28,7 @@ test("5: a change needs the current password, ends all other sessions, and the o
   expect(await scenario.auth("refresh", { refreshToken: own.refreshToken })).toMatchObject({ status: 200 })
   expect(await scenario.auth("sign-in", { email, password: PASSWORD })).toMatchObject({ status: 401 })
   expect(await scenario.auth("sign-in", { email, password: NEW })).toMatchObject({ status: 200 })
-  expect((await scenario.mail(email)).purpose).toBe("password-changed")
+  expect((await scenario.mails(email)).map(({ purpose }) => purpose)).toContain("password-changed")
   const events = (await scenario.events(user.id)).filter(({ event }) => event === "password_changed")
   expect(events.map(({ result }) => result)).toEqual(["refused", "ok"])
 })

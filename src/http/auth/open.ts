@@ -12,7 +12,6 @@ import type { Tokens } from "../../auth/tokens.ts"
 import type { Clock } from "../../core/clock.ts"
 import { createAttempts } from "../../limits/attempts.ts"
 import type { Limiter } from "../../limits/limiter.ts"
-import type { MailTransport } from "../../mail/mail.ts"
 import type { AppEnv } from "../context.ts"
 import { authRoutes } from "../routes/auth/routes.ts"
 import { mailRoutes } from "../routes/mails.ts"
@@ -37,7 +36,6 @@ export interface SignInOptions {
   readonly variable: ProvidersOptions["read"]
   /** How providers are reached; the runtime's own unless told. */
   readonly fetch?: ProvidersOptions["fetch"]
-  readonly transport: MailTransport
   readonly now: Clock
   readonly log: AuthService["log"]
 }
@@ -61,7 +59,6 @@ export function openSignIn(options: SignInOptions): (app: Hono<AppEnv>) => void 
     }),
     lockNotes: createLockNotes(now),
     attempts: createAttempts({ namespace: options.limiter, now }),
-    transport: options.transport,
     origins,
     log,
   }

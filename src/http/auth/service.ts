@@ -13,8 +13,8 @@ import type { Tokens } from "../../auth/tokens.ts"
 import { SelvedgeError } from "../../core/problem.ts"
 import { Database } from "../../db/database.ts"
 import type { Attempts } from "../../limits/attempts.ts"
-import type { MailTransport } from "../../mail/mail.ts"
 import type { AppEnv } from "../context.ts"
+import { mailHandle } from "./mail-job.ts"
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
@@ -28,7 +28,6 @@ export interface AuthService {
   readonly providers: Providers
   readonly attempts: Attempts
   readonly lockNotes: LockNotes
-  readonly transport: MailTransport
   /** Origins of sites that people may be sent back to. */
   readonly origins: readonly string[]
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
@@ -63,10 +62,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
     later,
     writeLater: (queries) => later(new Database(service.d1, { current: undefined }).write(queries)),
     guessing: guessing(service, client, later, (event) => context.writeLater([eventQuery(context, event)])),
-    mail(purpose, facts) {
-      const mail = settings.templates[purpose]({ projectName: settings.name, ...facts })
-      later(service.transport.send({ to: facts.email, purpose, ...mail }))
-    },
+    mailJob: (input) => records.enqueue(mailHandle, input),
   }
   return context
 }
