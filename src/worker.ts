@@ -2,7 +2,7 @@
 
 import type { Backend } from "./index.ts"
 import { type Apps, openApps } from "./worker/apps.ts"
-import { backgroundOf, dispatchOf, type Env, now } from "./worker/env.ts"
+import { backgroundOf, dispatchOf, type Env, log, now } from "./worker/env.ts"
 
 export { Limiter } from "./limits/limiter.ts"
 export type { Env } from "./worker/env.ts"
@@ -23,13 +23,13 @@ export function createWorker(backend: Backend): ExportedHandler<Env> {
     fetch(request, env, execution) {
       if (!apps) {
         apps = openApps(backend, env)
-        execution.waitUntil(wakeClock(env))
+        execution.waitUntil(wakeClock(env).catch(logFailure))
       }
       if (!WITH_SIGN_IN.test(request.url)) return apps.data.fetch(request, env, execution)
       return apps.whole().then((app) => app.fetch(request, env, execution))
     },
     async queue(batch, env, execution) {
-      const later = (work: Promise<unknown>) => execution.waitUntil(work)
+      const later = (work: Promise<unknown>) => execution.waitUntil(work.catch(logFailure))
       const { openJobs } = await import("./worker/background.ts")
       const { consume } = await import("./jobs/consumer.ts")
       const { consumeDead } = await import("./jobs/messages.ts")
@@ -42,6 +42,11 @@ export function createWorker(backend: Backend): ExportedHandler<Env> {
       await wakeClock(env)
     },
   }
+}
+
+/** What fails after the answer has nobody else to tell. */
+function logFailure(error: unknown): void {
+  log({ level: "error", event: "failure", causes: [String(error)] })
 }
 
 /** It may have missed what was due while nothing ran, and on a developer's machine nobody else wakes it. */

@@ -24,11 +24,15 @@ export interface EnqueueOptions {
   unique?: string
 }
 
-/** A statement that stores a job: hand it to `atomic([...])`, or await it to run it alone. */
+/**
+ * A statement that stores a job: hand it to `atomic([...])`, or await it to run it alone. Awaited, it gives the id of the
+ * job that will run: where an equal one hasn't ended, that one's.
+ */
 export interface Enqueued extends PromiseLike<{ id: string }> {
-  /** Of the job; where an equal one waits already, that one keeps its own. */
+  /** Of this job; where an equal one waits already, that one keeps its own. */
   readonly id: string
-  toSQL(): { sql: string; params: unknown[] }
+  /** @param condition SQL that must hold for the job to be stored. */
+  toSQL(condition?: string): { sql: string; params: unknown[] }
   /** Called once the statement is committed: it sends the message. */
   committed(): void
 }

@@ -3,7 +3,8 @@
 import { claimQuery } from "./claim.ts"
 import { STANDARD_TIMEOUT_MS } from "./definition.ts"
 import { createDispatcher, type Dispatcher } from "./dispatch.ts"
-import { type Ending, endQueries, failureEnding, releasedIds } from "./end.ts"
+import { type Ending, failureEnding, releasedIds } from "./end.ts"
+import { createEnds, type WriteEnd } from "./ends.ts"
 import { buryMessages, type QueueMessage, readMessages } from "./messages.ts"
 import { type ClaimedJob, toClaimed } from "./row.ts"
 import { runJob } from "./run.ts"
@@ -11,13 +12,17 @@ import { type JobSystem, writeJobs } from "./system.ts"
 
 /** Jobs that one isolate runs at a time; a batch beyond them waits. */
 const MOST_RUNNING = 200
+const ROOM_CHECK_MS = 20
 /** How long a batch waits for its jobs before it makes way for the next one. */
 const PATIENCE_MS = 50
 /** After a batch has ended the platform lets its work go on for 30 s. Longer jobs are waited for. */
 const MAY_OUTLIVE_MS = STANDARD_TIMEOUT_MS
-const RETRY_DELAY_S = 5
+const FIRST_RETRY_S = 5
+const LONGEST_RETRY_S = 300
+/** While a deploy spreads, a job may come to a Worker that doesn't know it yet. */
+const UNKNOWN_BACKOFF_MS = 60_000
 
-const running = new Set<Promise<unknown>>()
+let running = 0
 
 /**
  * Messages are only hints, so all of them are answered: one that comes twice, late or for a job that was cancelled finds
@@ -30,31 +35,35 @@ export async function consume(
   system: JobSystem,
   later: (work: Promise<unknown>) => void,
 ): Promise<void> {
-  while (running.size >= MOST_RUNNING) await Promise.race(running)
-  const { ids, foreign } = readMessages(messages)
-  const jobs = await claim(messages, ids, foreign, system)
+  // by its own timer: the runtime takes an event for hung that only waits for what others do
+  while (running >= MOST_RUNNING) await pause(ROOM_CHECK_MS)
+  running += messages.length
+  const jobs = await claim(messages, system)
+  running -= messages.length - jobs.length
   const dispatcher = createDispatcher({ ...system, later })
+  const writeEnd = createEnds(system)
   const long: Promise<void>[] = []
   const all = jobs.map((job) => {
-    const work = finish(job, system, dispatcher).finally(() => running.delete(work))
-    running.add(work)
+    const work = finish(job, system, dispatcher, writeEnd).finally(() => {
+      running--
+    })
     later(work)
     const timeoutMs = system.definitions.get(job.name)?.timeoutMs ?? 0
     if (timeoutMs > MAY_OUTLIVE_MS && !system.isLocal) long.push(work)
     return work
   })
-  await Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))])
+  await Promise.race([Promise.all(all), pause(PATIENCE_MS)])
   await Promise.all(long)
 }
 
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
 /** @returns Nothing when the database is away: the queue brings the messages again. */
-async function claim(
-  messages: readonly QueueMessage[],
-  ids: readonly string[],
-  foreign: readonly QueueMessage[],
-  system: JobSystem,
-): Promise<ClaimedJob[]> {
+async function claim(messages: readonly QueueMessage[], system: JobSystem): Promise<ClaimedJob[]> {
   const { now, log } = system
+  const { ids, foreign } = readMessages(messages)
   const query = claimQuery(ids, crypto.randomUUID(), now())
   try {
     const [rows] = await writeJobs(system, [query, ...buryMessages(foreign, "this is no message of ours", now())])
@@ -62,37 +71,41 @@ async function claim(
     return rows!.map(toClaimed)
   } catch (error) {
     log({ level: "error", event: "jobs_not_claimed", count: messages.length, causes: [String(error)] })
-    for (const message of messages) message.retry({ delaySeconds: RETRY_DELAY_S })
+    for (const message of messages) message.retry({ delaySeconds: retryDelay(message) })
     return []
   }
 }
 
+/** The platform gives up after some deliveries: they must outlast a database that is away for minutes. */
+function retryDelay({ attempts = 1 }: QueueMessage): number {
+  return Math.min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (attempts - 1))
+}
+
 /** Never throws: a job whose end can't be written runs again when its lease has expired. */
-async function finish(job: ClaimedJob, system: JobSystem, dispatcher: Dispatcher): Promise<void> {
-  const ending = await attempt(job, system)
-  const { now, log } = system
+async function finish(job: ClaimedJob, system: JobSystem, dispatcher: Dispatcher, writeEnd: WriteEnd): Promise<void> {
+  const { log } = system
+  const facts = { job: job.name, jobId: job.id }
   try {
-    const [ended, ...released] = await writeJobs(system, endQueries(job, ending, now()))
-    if (ended!.length === 0) return
-    report(job, ending, system)
-    if (released.length > 0) await dispatcher.send(releasedIds(released))
-    if (ending.state === "retrying") await dispatcher.wakeClockBy(ending.runAt)
+    const ending = await attempt(job, system)
+    const { isWritten, released } = await writeEnd(job, ending)
+    if (isWritten) report(job, ending, system)
+    if (isWritten && ending.state === "retrying") dispatcher.committed({ id: job.id, runAt: ending.runAt })
+    await dispatcher.send(releasedIds(released))
   } catch (error) {
-    log({ level: "error", event: "job_end_not_written", job: job.name, jobId: job.id, causes: [String(error)] })
+    log({ level: "error", event: "job_not_settled", ...facts, causes: [String(error)] })
   }
 }
 
 async function attempt(job: ClaimedJob, system: JobSystem): Promise<Ending> {
   const { definitions, now } = system
   const definition = definitions.get(job.name)
-  const facts = { now: now(), backoffMs: definition?.backoffMs ?? (() => 0), random: Math.random() }
-  if (!definition)
-    return failureEnding({ ...job, attempts: job.maxAttempts }, new Error(`there is no job ${job.name}`), facts)
+  const backoffMs = definition?.backoffMs ?? (() => UNKNOWN_BACKOFF_MS)
   try {
+    if (!definition) throw new Error(`there is no job ${job.name}`)
     const result = await runJob(job, definition, { now, write: (queries) => writeJobs(system, queries) })
     return { state: "succeeded", result }
   } catch (error) {
-    return failureEnding(job, error, { ...facts, now: now() })
+    return failureEnding(job, error, { now: now(), backoffMs, random: Math.random() })
   }
 }
 

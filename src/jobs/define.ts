@@ -4,10 +4,12 @@ import { getTableName } from "drizzle-orm"
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
 import type * as z from "zod"
 import type { CollectionDefinition } from "../access/collection.ts"
-import type { JobHandle } from "../core/job.ts"
+import { JobFailure, type JobHandle } from "../core/job.ts"
 import type { WireRecordOf } from "../records/wire-types.ts"
 import type { JobContext } from "./context.ts"
 import { type JobDefinition, type JobLimits, resolveLimits } from "./definition.ts"
+import { MOST_INPUT_BYTES } from "./enqueue.ts"
+import { toJsonText } from "./json-text.ts"
 import { nextRun, type Schedule } from "./schedules.ts"
 
 type Definitions = Readonly<Record<string, CollectionDefinition>>
@@ -36,17 +38,30 @@ export interface Job<I = never> extends JobHandle<I> {
  */
 export function job<S extends z.ZodType>(name: string, options: JobOptions<S>): Job<z.input<S>> {
   const limits = resolveLimits(name, options)
-  const check = (input: unknown) => parse(name, options.input, input)
   const handle: JobHandle<z.input<S>> = {
     ...limits,
     check: (input) => {
-      check(input)
+      parse(name, options.input, asStored(name, input))
       return input
     },
     uniqueKey: options.unique,
   }
-  const run = (input: unknown, context: JobContext) => options.run(check(input), context)
+  const run = (input: unknown, context: JobContext) => options.run(parseStored(name, options.input, input), context)
   return { ...handle, kind: "job", definition: { ...(handle as JobHandle), ...limits, run } }
+}
+
+/** What the job will be given: a `Date`, say, is text by then. */
+function asStored(name: string, input: unknown): unknown {
+  return JSON.parse(toJsonText(`job ${name}: its input`, input, MOST_INPUT_BYTES))
+}
+
+/** No further attempt would read it better: the schema has changed since, or somebody has edited the input. */
+function parseStored<S extends z.ZodType>(name: string, schema: S, input: unknown): z.output<S> {
+  try {
+    return parse(name, schema, input)
+  } catch (error) {
+    throw new JobFailure((error as Error).message, { final: true, cause: error })
+  }
 }
 
 function parse<S extends z.ZodType>(name: string, schema: S, input: unknown): z.output<S> {
@@ -125,7 +140,7 @@ export function schedule(name: string, { cron, timeZone = "UTC", run, ...options
   nextRun({ name, cron, timeZone }, Date.now())
   return {
     kind: "schedule",
-    schedule: { name, cron, timeZone, maxAttempts: limits.maxAttempts },
+    schedule: { name, cron, timeZone, maxAttempts: limits.maxAttempts, concurrency: limits.concurrency },
     definition: {
       ...limits,
       check: (input) => input,

@@ -47,7 +47,7 @@ export const STANDARD_TIMEOUT_MS = 20_000
 /** The platform ends the consumer of a queue after 15 minutes. */
 const LONGEST_TIMEOUT_MS = 14 * 60_000
 const FIRST_BACKOFF_MS = 1_000
-const LONGEST_BACKOFF_MS = 3_600_000
+export const LONGEST_BACKOFF_MS = 3_600_000
 const NAME = /^[\w.:+-]{1,100}$/
 
 /** @throws TypeError for a limit outside its bounds. */

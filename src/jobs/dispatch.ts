@@ -20,8 +20,9 @@ export interface ClockStub {
   wakeBy(at: number): Promise<number>
 }
 
-/** What an isolate remembers: when the clock is known to wake. */
+/** What an isolate remembers, so that not every job wakes the clock. */
 export interface DispatchState {
+  /** What the clock was last asked for on behalf of jobs that were sent at once. */
   clockWakesAt: number
 }
 
@@ -42,32 +43,58 @@ export interface Dispatcher {
 }
 
 export const MOST_MESSAGES = 100
+/** How much later than was asked for the clock may look at a job that was sent at once. */
+const LATE_MS = 5_000
 
+/** Jobs are stored by now: whatever fails here, the clock wakes for what it knows, and cron wakes the clock. */
 export function createDispatcher({ queue, clock, state, now, later }: DispatchOptions): Dispatcher {
-  const waiting: string[] = []
+  const sent: string[] = []
+  let soonest = Number.POSITIVE_INFINITY
+  let isGathering = false
 
   async function send(ids: readonly string[]): Promise<void> {
     for (let start = 0; start < ids.length; start += MOST_MESSAGES)
       await queue.sendBatch(ids.slice(start, start + MOST_MESSAGES).map((id) => ({ body: { id } })))
   }
 
-  /** Jobs are stored by now: whatever fails here, the clock wakes for what it knows, and cron wakes the clock. */
   async function wakeClockBy(at: number): Promise<void> {
-    if (state.clockWakesAt > now() && state.clockWakesAt <= at) return
-    state.clockWakesAt = await clock.wakeBy(at)
+    await clock.wakeBy(at)
+  }
+
+  /** After a tick the clock forgets what it was asked for; with young jobs about, it looks again as soon as this. */
+  async function watch(): Promise<void> {
+    const at = now() + LOST_AFTER_MS
+    if (at >= state.clockWakesAt && at - state.clockWakesAt <= LATE_MS) return
+    state.clockWakesAt = at
+    try {
+      await wakeClockBy(at)
+    } catch (error) {
+      state.clockWakesAt = 0
+      throw error
+    }
+  }
+
+  async function announce(): Promise<void> {
+    await Promise.resolve()
+    const ids = sent.splice(0)
+    const at = soonest
+    soonest = Number.POSITIVE_INFINITY
+    isGathering = false
+    await Promise.all([
+      ...(ids.length > 0 ? [send(ids), watch()] : []),
+      ...(at < Number.POSITIVE_INFINITY ? [wakeClockBy(at)] : []),
+    ])
   }
 
   return {
     send,
     wakeClockBy,
     committed({ id, runAt }) {
-      const time = now()
-      if (runAt > time) return later(wakeClockBy(runAt))
-      if (waiting.length === 0) {
-        later(Promise.resolve().then(() => send(waiting.splice(0))))
-        later(wakeClockBy(time + LOST_AFTER_MS))
-      }
-      waiting.push(id)
+      if (runAt > now()) soonest = Math.min(soonest, runAt)
+      else sent.push(id)
+      if (isGathering) return
+      isGathering = true
+      later(announce())
     },
   }
 }

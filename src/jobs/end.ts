@@ -2,15 +2,15 @@
 
 import { JobFailure } from "../core/job.ts"
 import type { Query, ResultRow } from "../db/query.ts"
+import { LONGEST_BACKOFF_MS } from "./definition.ts"
+import { toJobError } from "./job-error.ts"
 import type { ClaimedJob, JobError } from "./row.ts"
 
 /** Of all attempts, so many errors are kept. */
 const MOST_ERRORS = 20
-const MOST_MESSAGE_CHARS = 2_000
-const MOST_STACK_CHARS = 8_000
 export const MOST_RESULT_BYTES = 64 * 1024
-/** Jobs of a lane that are told at a time that there is room. */
-const MOST_RELEASED = 10
+/** Times that JavaScript and SQL can hold. */
+const LONGEST_WAIT_MS = 100 * 365 * 24 * 3_600_000
 
 export type Ending =
   | { state: "succeeded"; result: string }
@@ -39,28 +39,33 @@ export function appendError(error: string): string {
   return `iif(${error} IS NULL, errors, json_insert(iif(json_array_length(errors) >= ${MOST_ERRORS}, json_remove(errors, '$[0]'), errors), '$[#]', json(${error})))`
 }
 
-/** The jobs that waited for this one: the next of its order, and some of its lane. */
+/** The jobs that waited for this one: the next of its order, and as many of its lane as there is room for. */
 export function releaseQueries({ orderKey, lane }: Pick<ClaimedJob, "orderKey" | "lane">, now: number): Query[] {
-  const waiting = "finished_at IS NULL AND state IN ('queued', 'retrying') AND run_at <= ?2"
   return [
     ...(orderKey === null
       ? []
       : [
           {
-            sql: `SELECT id FROM _jobs WHERE order_key = ?1 AND ${waiting} ORDER BY position LIMIT 1`,
+            sql: `SELECT id FROM _jobs WHERE order_key = ?1 AND finished_at IS NULL AND state IN ('queued', 'retrying') AND run_at <= ?2
+ORDER BY position LIMIT 1`,
             params: [orderKey, now],
           },
         ]),
-    ...(lane === null
-      ? []
-      : [
-          {
-            sql: `SELECT id FROM _jobs WHERE lane = ?1 AND ${waiting} ORDER BY run_at LIMIT ${MOST_RELEASED}`,
-            params: [lane, now],
-          },
-        ]),
+    ...(lane === null ? [] : [{ sql: LANE_RELEASE, params: [lane, now] }]),
   ]
 }
+
+/** One whose earlier one of the same order hasn't ended would take the room and not run. */
+function waitingInLane(state: "queued" | "retrying"): string {
+  const room = `coalesce((SELECT lane_width FROM _jobs WHERE lane = ?1 AND finished_at IS NULL LIMIT 1), 0)
+  - (SELECT count(*) FROM _jobs WHERE lane = ?1 AND state = 'running' AND finished_at IS NULL)`
+  return `SELECT id FROM (SELECT id FROM _jobs j WHERE lane = ?1 AND state = '${state}' AND finished_at IS NULL AND run_at <= ?2
+AND (order_key IS NULL OR NOT EXISTS (SELECT 1 FROM _jobs e WHERE e.order_key = j.order_key AND e.finished_at IS NULL AND e.position < j.position))
+ORDER BY run_at LIMIT max(0, ${room}))`
+}
+
+/** Each half reads its index in order, and stops when the room is taken. */
+const LANE_RELEASE = `${waitingInLane("retrying")} UNION ALL ${waitingInLane("queued")}`
 
 export function releasedIds(rows: readonly ResultRow[][]): string[] {
   return [...new Set(rows.flat().map((row) => row.id as string))]
@@ -76,17 +81,21 @@ export function failureEnding(
   const isFinal = error instanceof JobFailure && error.final
   if (isFinal || job.attempts >= job.maxAttempts) return { state: "dead", error: entry }
   const told = error instanceof JobFailure ? error.retryAfterMs : undefined
-  const waitMs = told ?? backoffMs(job.attempts) * (0.8 + 0.4 * random)
-  return { state: "retrying", runAt: now + Math.max(0, Math.round(waitMs)), error: entry }
+  const waitMs = told ?? backoffOf(backoffMs, job.attempts) * (0.8 + 0.4 * random)
+  return { state: "retrying", runAt: now + bounded(waitMs), error: entry }
 }
 
-function toJobError({ attempts, startedAt }: ClaimedJob, error: unknown, now: number): JobError {
-  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
-  return {
-    attempt: attempts,
-    at: now,
-    durationMs: now - startedAt,
-    message: message.slice(0, MOST_MESSAGE_CHARS),
-    stack: stack?.slice(0, MOST_STACK_CHARS) ?? null,
+/** A rule of the application's own may throw. */
+function backoffOf(rule: (failures: number) => number, failures: number): number {
+  try {
+    return rule(failures)
+  } catch {
+    return Number.NaN
   }
+}
+
+/** What is no length of time would leave the job without a time to run at. */
+function bounded(waitMs: number): number {
+  if (typeof waitMs !== "number" || Number.isNaN(waitMs)) return LONGEST_BACKOFF_MS
+  return Math.round(Math.min(LONGEST_WAIT_MS, Math.max(0, waitMs)))
 }

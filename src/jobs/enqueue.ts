@@ -2,13 +2,18 @@
 
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue, Enqueued, EnqueueOptions, JobHandle } from "../core/job.ts"
-import type { Query } from "../db/query.ts"
+import type { Query, ResultRow } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
+import { toJsonText } from "./json-text.ts"
 
 /** A row of D1 holds 2 MB, and the errors of all attempts stand beside the input. */
 export const MOST_INPUT_BYTES = 256 * 1024
 /** A message that wasn't answered by then is taken for lost. */
 export const LOST_AFTER_MS = 30_000
+/** The last time that a `Date` can hold. */
+const LATEST = 8_640_000_000_000_000
+/** An equal job may end between our insert, which it stops, and our question for it. */
+const MOST_TRIES = 5
 
 /** One job to be stored. */
 export interface NewJob {
@@ -33,7 +38,7 @@ export function insertJob(job: NewJob, now: number, condition?: Query): Query {
   ]
   return {
     sql: `INSERT INTO _jobs (id, name, state, input, max_attempts, run_at, due_at, unique_key, lane, lane_width, trace_id, created_at)
-SELECT ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ${condition?.sql ?? "1"} ON CONFLICT DO NOTHING`,
+SELECT ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE ${condition?.sql ?? "1"} ON CONFLICT DO NOTHING RETURNING id`,
     params: [...params, ...(condition?.params ?? [])],
   }
 }
@@ -45,12 +50,9 @@ export function newJob<I>(
   { delay, runAt, unique }: EnqueueOptions,
   { now, traceId }: { now: number; traceId: string | undefined },
 ): NewJob {
-  const stored = JSON.stringify(job.check(input) ?? null)
-  if (new TextEncoder().encode(stored).length > MOST_INPUT_BYTES) {
-    throw new TypeError(`job ${job.name}: the input may hold ${MOST_INPUT_BYTES} bytes; hand over ids instead`)
-  }
+  const stored = toJsonText(`job ${job.name}: its input`, job.check(input), MOST_INPUT_BYTES)
   const at = runAt?.getTime() ?? now + (delay ?? 0)
-  if (!Number.isFinite(at)) throw new TypeError(`job ${job.name}: runAt or delay is no time`)
+  if (!(Math.abs(at) <= LATEST)) throw new TypeError(`job ${job.name}: runAt or delay is no time`)
   return {
     id: newId(),
     name: job.name,
@@ -67,7 +69,7 @@ export interface EnqueueContext {
   readonly now: Clock
   readonly traceId: string | undefined
   /** Runs one statement by itself. */
-  write(query: Query): Promise<unknown>
+  write(query: Query): Promise<readonly ResultRow[][]>
   /** Told of each job that was committed. */
   committed(job: { id: string; runAt: number }): void
 }
@@ -76,19 +78,38 @@ export function createEnqueue(context: EnqueueContext): Enqueue {
   return (job, input, options = {}): Enqueued => {
     const now = context.now()
     const made = newJob(job, input, options, { now, traceId: context.traceId })
-    const { sql, params } = insertJob(made, now)
     const committed = () => context.committed(made)
-    const run = async () => {
-      await context.write({ sql, params })
-      committed()
-      return { id: made.id }
+    const toSQL = (condition?: string) => {
+      const { sql, params } = insertJob(made, now, condition === undefined ? undefined : { sql: condition, params: [] })
+      return { sql, params: [...params] }
     }
     return {
       id: made.id,
-      toSQL: () => ({ sql, params: [...params] }),
+      toSQL,
       committed,
       // biome-ignore lint/suspicious/noThenProperty: awaiting it is what runs it
-      then: (fulfilled, rejected) => run().then(fulfilled, rejected),
+      then: (fulfilled, rejected) => store(made, toSQL(), context).then(fulfilled, rejected),
     }
+  }
+}
+
+/** @returns The id of the job, or of the equal one that stands for it. */
+async function store(job: NewJob, insert: Query, { write, committed }: EnqueueContext): Promise<{ id: string }> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const [stored] = await write(insert)
+    if (stored!.length > 0) {
+      committed(job)
+      return { id: job.id }
+    }
+    const [standing] = await write(standingQuery(job))
+    if (standing![0]) return { id: standing![0].id as string }
+  }
+  throw new Error(`job ${job.name}: jobs with its unique key end as fast as it is stored`)
+}
+
+function standingQuery({ id, name, uniqueKey }: NewJob): Query {
+  return {
+    sql: "SELECT id FROM _jobs WHERE id = ?1 UNION ALL SELECT id FROM _jobs WHERE name = ?2 AND unique_key = ?3 AND finished_at IS NULL",
+    params: [id, name, uniqueKey ?? null],
   }
 }

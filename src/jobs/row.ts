@@ -17,7 +17,8 @@ export interface ClaimedJob {
   readonly id: string
   readonly name: string
   readonly claim: string
-  readonly input: unknown
+  /** JSON; read by the attempt, so that one that can't be read fails alone. */
+  readonly input: string
   /** This one included. */
   readonly attempts: number
   readonly maxAttempts: number
@@ -31,7 +32,7 @@ export const CLAIMED_COLUMNS = `id, name, claim, input, attempts, max_attempts A
 order_key AS "orderKey", lane, trace_id AS "traceId"`
 
 export function toClaimed(row: ResultRow): ClaimedJob {
-  return { ...(row as unknown as ClaimedJob), input: JSON.parse(row.input as string) }
+  return row as unknown as ClaimedJob
 }
 
 export const OPEN_STATES: readonly JobState[] = ["queued", "running", "retrying"]

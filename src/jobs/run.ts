@@ -6,6 +6,7 @@ import type { Query, ResultRow } from "../db/query.ts"
 import { LEASE_MS, renewQuery } from "./claim.ts"
 import type { JobDefinition, JobRun } from "./definition.ts"
 import { MOST_RESULT_BYTES } from "./end.ts"
+import { toJsonText } from "./json-text.ts"
 import type { ClaimedJob } from "./row.ts"
 import { createOnce } from "./steps.ts"
 
@@ -24,11 +25,15 @@ export async function runJob(job: ClaimedJob, definition: JobDefinition, { now, 
   const abort = new AbortController()
   const { signal } = abort
   let progress: readonly [number, number] | undefined
+  function lost(): never {
+    abort.abort(new JobFailure("the job was cancelled, or its lease expired"))
+    throw signal.reason
+  }
   async function renew(): Promise<void> {
     const told = progress
     progress = undefined
     const [rows] = await write([renewQuery(job.id, job.claim, now(), told)])
-    if (rows!.length === 0) abort.abort(new JobFailure("the job was cancelled, or its lease expired"))
+    if (rows!.length === 0) lost()
   }
   // a renewal that fails is tried again before the lease ends; when none gets through, somebody else runs the job
   const renewal = setInterval(() => void renew().catch(() => {}), RENEWAL_MS)
@@ -44,15 +49,19 @@ export async function runJob(job: ClaimedJob, definition: JobDefinition, { now, 
     attempt: job.attempts,
     traceId: job.traceId ?? undefined,
     signal,
-    once: createOnce(job.id, now, write),
+    once: createOnce(job, now, write, lost),
     async progress(done, total) {
       if (!(done >= 0) || !(total >= 0)) throw new TypeError("progress takes two numbers from 0")
+      signal.throwIfAborted()
       progress = [done, total]
       await renew()
     },
   }
   try {
-    const result = await Promise.race([Promise.resolve().then(() => definition.run(job.input, context)), aborted])
+    const result = await Promise.race([
+      Promise.resolve().then(() => definition.run(JSON.parse(job.input), context)),
+      aborted,
+    ])
     return toResult(job.name, result)
   } finally {
     clearInterval(renewal)
@@ -60,8 +69,11 @@ export async function runJob(job: ClaimedJob, definition: JobDefinition, { now, 
   }
 }
 
+/** The work is done by then: to do it again for a result that can't be kept would help nobody. */
 function toResult(name: string, value: unknown): string {
-  const result = JSON.stringify(value ?? null)
-  if (result.length <= MOST_RESULT_BYTES) return result
-  throw new JobFailure(`job ${name}: its result may hold ${MOST_RESULT_BYTES} bytes`, { final: true })
+  try {
+    return toJsonText(`job ${name}: its result`, value, MOST_RESULT_BYTES)
+  } catch (error) {
+    throw new JobFailure((error as Error).message, { final: true, cause: error })
+  }
 }

@@ -5,6 +5,9 @@ import type { Query, ResultRow } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
 import { insertJob, type NewJob } from "./enqueue.ts"
 
+/** The last millisecond of the year 9999. */
+const NEVER = 253_402_300_799_999
+
 export interface Schedule {
   /** Also the name of its job. */
   readonly name: string
@@ -13,6 +16,8 @@ export interface Schedule {
   /** IANA name, such as `Europe/Berlin`. */
   readonly timeZone: string
   readonly maxAttempts: number
+  /** At most so many of its runs at the same time. */
+  readonly concurrency: number | undefined
 }
 
 export type Schedules = ReadonlyMap<string, Schedule>
@@ -55,7 +60,7 @@ export function scheduleQueries(
       queries.push({
         sql: `INSERT INTO _schedules (name, timing, next_at) VALUES (?1, ?2, ?3)
 ON CONFLICT (name) DO UPDATE SET timing = ?2, next_at = ?3 WHERE timing <> ?2`,
-        params: [schedule.name, timing, nextRun(schedule, now)],
+        params: [schedule.name, timing, nextOrNever(schedule, now)],
       })
     } else if (row.nextAt <= now) {
       const job = scheduledJob(schedule, row.nextAt, now)
@@ -67,7 +72,7 @@ ON CONFLICT (name) DO UPDATE SET timing = ?2, next_at = ?3 WHERE timing <> ?2`,
         }),
         {
           sql: "UPDATE _schedules SET next_at = ?3, last_at = ?4, last_job_id = ?5 WHERE name = ?1 AND next_at = ?2",
-          params: [schedule.name, row.nextAt, nextRun(schedule, now), now, job.id],
+          params: [schedule.name, row.nextAt, nextOrNever(schedule, now), now, job.id],
         },
       )
     }
@@ -75,7 +80,23 @@ ON CONFLICT (name) DO UPDATE SET timing = ?2, next_at = ?3 WHERE timing <> ?2`,
   return { queries, jobs }
 }
 
+/** One that has come for the last time must not stop the others. */
+function nextOrNever(schedule: Schedule, after: number): number {
+  try {
+    return nextRun(schedule, after)
+  } catch {
+    return NEVER
+  }
+}
+
 /** @param at The time of the tick. */
-export function scheduledJob({ name, maxAttempts }: Schedule, at: number, now: number): NewJob {
-  return { id: newId(), name, input: JSON.stringify({ scheduledFor: at }), maxAttempts, runAt: now }
+export function scheduledJob({ name, maxAttempts, concurrency }: Schedule, at: number, now: number): NewJob {
+  return {
+    id: newId(),
+    name,
+    input: JSON.stringify({ scheduledFor: at }),
+    maxAttempts,
+    runAt: now,
+    ...(concurrency !== undefined && { lane: name, laneWidth: concurrency }),
+  }
 }

@@ -3,28 +3,38 @@
 import type { Query, ResultRow } from "../db/query.ts"
 import type { Once } from "./definition.ts"
 import { MOST_RESULT_BYTES } from "./end.ts"
+import { toJsonText } from "./json-text.ts"
+import type { ClaimedJob } from "./row.ts"
+
+const HELD = "EXISTS (SELECT 1 FROM _jobs WHERE id = ?1 AND claim = ?3 AND state = 'running')"
 
 /**
  * What a step gave is stored when it ends. A crash in between lets it run again, so hand its key to the outside party:
- * it is the same in every attempt.
+ * it is the same in every attempt. A run whose lease is gone neither begins a step nor stores one.
+ *
+ * @param lost Ends the run; called when the lease is gone.
  */
 export function createOnce(
-  jobId: string,
+  { id, claim }: Pick<ClaimedJob, "id" | "claim">,
   now: () => number,
   write: (queries: Query[]) => Promise<ResultRow[][]>,
+  lost: () => never,
 ): Once {
   return async <T>(name: string, step: (key: string) => T | Promise<T>): Promise<T> => {
-    const select = { sql: "SELECT result FROM _job_steps WHERE job_id = ? AND name = ?", params: [jobId, name] }
-    const [known] = await write([select])
-    if (known?.[0]) return JSON.parse(known[0].result as string)
-    const result = JSON.stringify((await step(`${jobId}:${name}`)) ?? null)
-    if (result.length > MOST_RESULT_BYTES)
-      throw new TypeError(`step ${name}: its result may hold ${MOST_RESULT_BYTES} bytes`)
-    const insert = {
-      sql: "INSERT INTO _job_steps (job_id, name, result, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-      params: [jobId, name, result, now()],
+    const select = {
+      sql: `SELECT ${HELD} AS held, (SELECT result FROM _job_steps WHERE job_id = ?1 AND name = ?2) AS result`,
+      params: [id, name, claim],
     }
-    const [, kept] = await write([insert, select])
-    return JSON.parse(kept![0]!.result as string)
+    const [before] = await write([select])
+    if (before![0]!.held !== 1) return lost()
+    if (before![0]!.result !== null) return JSON.parse(before![0]!.result as string)
+    const result = toJsonText(`step ${name}: its result`, await step(`${id}:${name}`), MOST_RESULT_BYTES)
+    const insert = {
+      sql: `INSERT INTO _job_steps (job_id, name, result, created_at) SELECT ?1, ?2, ?4, ?5 WHERE ${HELD} ON CONFLICT DO NOTHING`,
+      params: [id, name, claim, result, now()],
+    }
+    const [, after] = await write([insert, select])
+    if (after![0]!.held !== 1) return lost()
+    return JSON.parse(after![0]!.result as string)
   }
 }

@@ -4,6 +4,7 @@ import type { Query, ResultRow } from "../db/query.ts"
 import { createDispatcher } from "./dispatch.ts"
 import { appendError } from "./end.ts"
 import { LOST_AFTER_MS } from "./enqueue.ts"
+import { sendReleased } from "./release.ts"
 import { SCHEDULE_ROWS, scheduleQueries } from "./schedules.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
 
@@ -13,9 +14,13 @@ const MOST_DUE = 500
 const LONGEST_RESEND_MS = 15 * 60_000
 /** With nothing to do the clock still looks: a message to it may have been lost. */
 export const IDLE_MS = 10 * 60_000
+/** While jobs are as young as this, others may come that rely on being looked at as early as those. */
+const BUSY_MS = 60_000
 
+/** Our own ids begin with their time. */
 const NEXT: Query = {
-  sql: "SELECT min(at) AS at FROM (SELECT min(due_at) AS at FROM _jobs WHERE due_at IS NOT NULL UNION ALL SELECT min(next_at) FROM _schedules)",
+  sql: `SELECT min(at) AS at, (SELECT created_at FROM _jobs WHERE id < '1' ORDER BY id DESC LIMIT 1) AS newest
+FROM (SELECT min(due_at) AS at FROM _jobs WHERE due_at IS NOT NULL UNION ALL SELECT min(next_at) FROM _schedules)`,
   params: [],
 }
 
@@ -35,10 +40,14 @@ export async function tick(system: JobSystem): Promise<number> {
     },
   ])
   const due = results.at(-1)!.map((row) => row.id as string)
-  reportExpired(results.at(-2)!, system)
+  const expired = results.at(-2)!
+  reportExpired(expired, system)
   await createDispatcher({ ...system, later: () => {} }).send([...jobs.map((job) => job.id), ...due])
+  await sendReleased(expired, system)
   const [, [next]] = (await writeJobs(system, [postponeQuery(due, now), NEXT])) as [unknown, ResultRow[]]
-  return Math.min(now + IDLE_MS, (next?.at as number | null) ?? Number.POSITIVE_INFINITY)
+  const { at, newest } = next as { at: number | null; newest: number | null }
+  const idleMs = newest !== null && newest > now - BUSY_MS ? LOST_AFTER_MS : IDLE_MS
+  return Math.min(now + idleMs, at ?? Number.POSITIVE_INFINITY)
 }
 
 /** A schedule that is no longer declared never comes again. */
@@ -59,7 +68,7 @@ function expireQuery(now: number): Query {
 due_at = iif(${isDead}, NULL, ?1), finished_at = iif(${isDead}, ?1, NULL),
 errors = ${appendError("json_object('attempt', attempts, 'at', ?1, 'durationMs', ?1 - started_at, 'message', 'its run stopped without an end', 'stack', NULL)")}
 WHERE id IN (SELECT id FROM _jobs WHERE due_at <= ?1 AND state = 'running' ORDER BY due_at LIMIT ${MOST_DUE})
-RETURNING id, name, state, attempts`,
+RETURNING id, name, state, attempts, order_key AS "orderKey", lane`,
     params: [now],
   }
 }
