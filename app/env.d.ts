@@ -8,5 +8,9 @@ declare namespace Cloudflare {
     ASSETS: Fetcher
     /** At least 32 random characters; encrypts the signing keys. */
     SELVEDGE_SECRET: string
+    /** `whsec_` and base64; the payment gateway signs by it. */
+    PAYMENTS_WEBHOOK_SECRET: string
+    /** Where reports and warnings go. */
+    STAFF_MAIL?: string
   }
 }

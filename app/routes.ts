@@ -5,6 +5,8 @@ import { ApplicationError, endpoint, expectRows, type Router, signedIn } from "s
 import { newId } from "selvedge/tables"
 import * as z from "zod"
 import type { collections } from "./collections.ts"
+import { receipt } from "./jobs.ts"
+import { CALLBACK_PATH, payment } from "./payments.ts"
 import { cart, films, orderItems, orders } from "./schema.ts"
 
 /** Lines of one order. */
@@ -17,7 +19,7 @@ const order = z.object({
   items: z.array(z.object({ filmId: z.uuid(), title: z.string(), quantity: z.int(), priceCents: z.int() })),
 })
 
-/** Stock goes down, the order comes in and the cart empties in one batch, or nothing happens. */
+/** Stock goes down, the order comes in, its payment and receipt are queued, and the cart empties: all or nothing. */
 const checkout = endpoint({
   summary: "Buy what is in the cart",
   access: signedIn,
@@ -30,7 +32,7 @@ const checkout = endpoint({
 
 export function routes(app: Router<typeof collections>) {
   app.post("/v1/checkout", checkout, async (c) => {
-    const { atomic, caller, db } = c.var.ctx
+    const { atomic, caller, db, enqueue } = c.var.ctx
     const lines = await db
       .select({
         id: cart.id,
@@ -68,6 +70,8 @@ export function routes(app: Router<typeof collections>) {
         ]),
         db.insert(orders).values({ id, userId: caller.id, totalCents }),
         ...items.map(({ title: _, ...item }) => db.insert(orderItems).values({ orderId: id, ...item })),
+        enqueue(payment, { orderId: id, callbackUrl: new URL(CALLBACK_PATH, c.req.url).href }),
+        enqueue(receipt, { orderId: id }),
         db.delete(cart).where(
           inArray(
             cart.id,

@@ -11,6 +11,8 @@ export const PROJECT_ROOT = resolve(import.meta.dirname, "..")
 const SECRET = "SELVEDGE_SECRET"
 /** Mails are caught rather than sent where it is set. */
 const LOCAL = "SELVEDGE_LOCAL"
+/** The shop's payment gateway signs by it. */
+const PAYMENTS = "PAYMENTS_WEBHOOK_SECRET"
 const SECRET_BYTES = 32
 const BINDING = "DB"
 const BUSY_ATTEMPTS = 40
@@ -33,6 +35,7 @@ export async function ensureDevVars(root: string): Promise<string> {
   const missing = [
     ...(known[SECRET] ? [] : [`${SECRET}="${randomBytes(SECRET_BYTES).toString("base64url")}"\n`]),
     ...(known[LOCAL] ? [] : [`${LOCAL}="true"\n`]),
+    ...(known[PAYMENTS] ? [] : [`${PAYMENTS}="whsec_${randomBytes(SECRET_BYTES).toString("base64")}"\n`]),
   ].join("")
   if (existing === undefined) await createWhole(path, missing)
   else if (missing) await appendFile(path, existing === "" || existing.endsWith("\n") ? missing : `\n${missing}`)
