@@ -39,7 +39,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.use(identify(options))
   app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
-  operationRoutes(app, options.tokens)
+  operationRoutes(app, options)
   batchRoute(app, options.collections)
   const engineRoutes = app.routes.length
   for (const add of options.parts) add(app)

@@ -10,11 +10,12 @@ import { toWire } from "../schema/values.ts"
 import type { JobContext } from "./context.ts"
 import type { ChangeEvent, Reaction, RecordChange } from "./define.ts"
 import type { JobDefinition } from "./definition.ts"
+import type { Dispatcher } from "./dispatch.ts"
 import { insertJob, LOST_AFTER_MS } from "./enqueue.ts"
 import { handOverQueries, takenUpTo } from "./hand-over.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
 
-const EVENT_OF: Readonly<Record<Change["op"], ChangeEvent>> = {
+export const EVENT_OF: Readonly<Record<Change["op"], ChangeEvent>> = {
   insert: "created",
   update: "updated",
   delete: "deleted",
@@ -24,48 +25,51 @@ const SINK = "reactions"
 export function reactionSink(
   reactions: readonly Reaction[],
   system: Pick<JobSystem, "d1" | "now">,
-  send: (ids: readonly string[]) => Promise<void>,
+  dispatcher: Pick<Dispatcher, "send" | "wakeClockBy">,
 ): Sink {
+  const tell = async (ids: readonly string[], now: number) => {
+    await Promise.all([dispatcher.send(ids), dispatcher.wakeClockBy(now + LOST_AFTER_MS)])
+  }
   return {
     name: SINK,
     async take(changes) {
-      const wanted = reactions.flatMap((reaction) =>
-        changes
-          .filter((change) => wants(reaction, change))
-          .map((change) => ({ id: newId(), seq: change.seq, reaction })),
-      )
+      const wanted = reactions
+        .map((reaction) => ({ reaction, items: itemsOf(reaction, changes) }))
+        .filter(({ items }) => items.length > 0)
       if (wanted.length === 0) return
-      const queries = reactions.map((reaction) =>
-        insertReactions(
-          reaction,
-          wanted.filter((item) => item.reaction === reaction),
-          system.now(),
-        ),
-      )
+      const now = system.now()
+      const last = Math.max(...wanted.map(({ items }) => items.at(-1)!.seq))
       await writeJobs(system, [
-        ...handOverQueries(SINK, Math.max(...wanted.map(({ seq }) => seq)), changes[0]!.seq),
-        ...queries,
+        ...handOverQueries(SINK, last, changes[0]!.seq),
+        ...wanted.map(({ reaction, items }) => insertReactions(reaction, items, now)),
       ])
-      await send(wanted.map(({ id }) => id))
+      const ids = wanted.flatMap(({ items }) => items.map(({ id }) => id))
+      await tell(ids, now)
     },
     async retake(change) {
-      const rows = {
-        before: change.before && JSON.stringify(change.before),
-        after: change.after && JSON.stringify(change.after),
-      }
-      const input = JSON.stringify({ seq: change.seq, op: change.op, id: change.recordId, ...rows })
+      const { seq, op, recordId: id, before, after } = change
+      const input = JSON.stringify({ seq, op, id, before, after } satisfies ReactionInput)
       const now = system.now()
       const jobs = reactions
         .filter((reaction) => wants(reaction, change))
-        .map(({ job }) => ({ id: newId(), name: job.name, input, maxAttempts: job.maxAttempts, runAt: now }))
+        .map(({ job: { name, maxAttempts, concurrency } }) => {
+          const lane = concurrency === undefined ? {} : { lane: name, laneWidth: concurrency }
+          return { id: newId(), name, input, maxAttempts, runAt: now, ...lane }
+        })
+      if (jobs.length === 0) return
       await writeJobs(
         system,
         jobs.map((job) => insertJob(job, now)),
       )
-      await send(jobs.map(({ id }) => id))
+      const ids = jobs.map(({ id }) => id)
+      await tell(ids, now)
     },
     position: () => takenUpTo(SINK, system),
   }
+}
+
+function itemsOf(reaction: Reaction, changes: readonly Change[]): { id: string; seq: number }[] {
+  return changes.filter((change) => wants(reaction, change)).map(({ seq }) => ({ id: newId(), seq }))
 }
 
 function wants({ table, events }: Reaction, change: Change): boolean {
@@ -76,7 +80,7 @@ function wants({ table, events }: Reaction, change: Change): boolean {
 function insertReactions({ job }: Reaction, items: readonly { id: string; seq: number }[], now: number): Query {
   return {
     sql: `INSERT INTO _jobs (id, name, state, input, max_attempts, run_at, due_at, order_key, position, lane, lane_width, created_at)
-SELECT wanted.value ->> 0, ?2, 'queued', json_object('seq', c.seq, 'op', c.op, 'id', c.record_id, 'before', c."before", 'after', c."after"),
+SELECT wanted.value ->> 0, ?2, 'queued', json_object('seq', c.seq, 'op', c.op, 'id', c.record_id, 'before', json(c."before"), 'after', json(c."after")),
   ?3, ?4, ?4 + ${LOST_AFTER_MS}, ?2 || ':' || c.record_id, c.seq, ?5, ?6, ?4
 FROM json_each(?1) wanted CROSS JOIN _changes c ON c.seq = wanted.value ->> 1`,
     params: [
@@ -87,11 +91,12 @@ FROM json_each(?1) wanted CROSS JOIN _changes c ON c.seq = wanted.value ->> 1`,
 }
 
 interface ReactionInput {
-  seq: number
-  op: Change["op"]
-  id: string
-  before: string | null
-  after: string | null
+  readonly seq: number
+  readonly op: Change["op"]
+  readonly id: string
+  /** In pieces, as the triggers write them, or whole. */
+  readonly before: unknown
+  readonly after: unknown
 }
 
 /** The job that runs a reaction's handler. */

@@ -36,7 +36,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     now,
     epochs: { current: undefined },
     dispatch: dispatchOf(env),
-    wakeFeed: () => feedOf(env).wake(),
+    feed: { wake: async () => feedOf(env).wake(), status: () => feedOf(env).status() },
     log,
   }
   const data = createApp(options)

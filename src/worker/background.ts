@@ -75,8 +75,8 @@ function applicationJobs(options: BackgroundOptions, later: Later): JobDefinitio
 }
 
 function sinksOf({ backend, d1, dispatch, now }: BackgroundOptions): Sink[] {
-  const { send } = createDispatcher({ ...dispatch, now, later: () => {} })
-  return [reactionSink(backend.jobs.reactions, { d1, now }, send)]
+  const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
+  return [reactionSink(backend.jobs.reactions, { d1, now }, dispatcher)]
 }
 
 export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundings): Feed {

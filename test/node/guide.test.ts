@@ -231,7 +231,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     now,
     epochs: { current: undefined },
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
-    wakeFeed: async () => {},
+    feed: { wake: async () => {}, status: async () => [] },
     variable: () => undefined,
     log: () => {},
   })

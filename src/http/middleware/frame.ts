@@ -5,6 +5,7 @@ import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Keys } from "../../auth/keys.ts"
 import type { Tokens } from "../../auth/tokens.ts"
+import type { SinkStatus } from "../../changes/sink.ts"
 import { ANONYMOUS } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
 import { Database, type Epochs } from "../../db/database.ts"
@@ -23,8 +24,11 @@ export interface FrameOptions {
   readonly now: Clock
   readonly epochs: Epochs
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
-  /** Tells the feed that something was committed. */
-  readonly wakeFeed: () => Promise<void>
+  readonly feed: {
+    /** Tells it that something was committed. */
+    wake(): Promise<void>
+    status(): Promise<SinkStatus[]>
+  }
   /** Takes one structured line; errors have the level `error`. */
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
 }
@@ -68,7 +72,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     })
     // not every statement of an application's own tells how many rows it wrote
     const mayHaveWritten = db.cost.rowsWritten > 0 || (db.cost.trips > 0 && !SAFE_METHODS.includes(request.method))
-    if (mayHaveWritten) later(options.wakeFeed())
+    if (mayHaveWritten) later(options.feed.wake())
   }
 }
 

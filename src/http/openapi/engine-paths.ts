@@ -62,12 +62,18 @@ export function operationPaths(components: Components): Record<string, Json> {
       status: STATE,
       dependencies: {
         type: "object",
-        additionalProperties: { type: "object", properties: { status: STATE }, required: ["status"] },
+        properties: { database: DEPENDENCY, signingKeys: DEPENDENCY, feed: FEED },
+        required: ["database", "signingKeys", "feed"],
       },
     },
     required: ["status"],
   })
-  const dependencies = { database: { status: "ok" }, signingKeys: { status: "ok" } }
+  const sinks = [{ name: "reactions", lag: 0, failures: 0 }]
+  const dependencies = {
+    database: { status: "ok" },
+    signingKeys: { status: "ok" },
+    feed: { status: "ok", sinks },
+  }
   return {
     "/health": get("health.live", "Whether the service runs", {
       200: json("It runs.", health, { status: "ok" }),
@@ -109,6 +115,32 @@ const UNCHANGED: Json = {
 }
 
 const STATE = { type: "string", enum: ["ok", "unavailable"] }
+
+const DEPENDENCY = { type: "object", properties: { status: STATE }, required: ["status"] }
+
+const FEED = {
+  type: "object",
+  description: "What is done after each change. `failing`: one of its sinks has failed at least three times in a row.",
+  properties: {
+    status: { type: "string", enum: ["ok", "failing", "unavailable"] },
+    sinks: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: {
+          name: { type: "string" },
+          lag: {
+            type: ["integer", "null"],
+            description: "Changes that it hasn't taken; null when the database is away.",
+          },
+          failures: { type: "integer", description: "In a row." },
+        },
+        required: ["name", "lag", "failures"],
+      },
+    },
+  },
+  required: ["status"],
+}
 
 const KEY_SET: Json = {
   type: "object",
