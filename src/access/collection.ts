@@ -3,6 +3,8 @@
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
 import type * as z from "zod"
 import type { Caller } from "../core/caller.ts"
+import type { Enqueue, Enqueued } from "../core/job.ts"
+import type { CreateInput, UpdateInput } from "../schema/wire-types.ts"
 import type { Filter, NamesIn, Relations, Row } from "./filter-types.ts"
 import type { CallerRule } from "./rules.ts"
 
@@ -34,6 +36,25 @@ export interface FieldOptions {
   immutable?: boolean
 }
 
+/** A write of one record, as the jobs that follow from it see it. */
+export interface RecordWrite<I> {
+  readonly id: string
+  readonly caller: Caller
+  /** What was sent, checked against the table; undefined for a delete. */
+  readonly input: I
+  readonly enqueue: Enqueue
+}
+
+/**
+ * Each gives what `enqueue` made, and does nothing else: it is also asked for writes that are refused later on. A PUT
+ * that creates is a create.
+ */
+export interface WriteJobs<T extends SQLiteTable> {
+  create?(write: RecordWrite<CreateInput<T>>): readonly Enqueued[]
+  update?(write: RecordWrite<UpdateInput<T>>): readonly Enqueued[]
+  delete?(write: RecordWrite<undefined>): readonly Enqueued[]
+}
+
 /** A zod schema, or a function that makes one. */
 export type InputSchema = z.ZodType | (() => z.ZodType)
 
@@ -54,6 +75,11 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
    * building schemas takes a good part of a Worker's start.
    */
   input?: { readonly [K in FieldKey<T>]?: InputSchema }
+  /**
+   * Jobs that are stored in the batch of the write that they follow from: with it, or not at all. A job that is named
+   * here and whose context names the collections needs its type spelled out: `const receipt: Job<Input> = job(…)`.
+   */
+  jobs?: WriteJobs<T>
   /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
   ifMatch?: "required"
   /**

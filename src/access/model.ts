@@ -7,9 +7,10 @@ import type { Column } from "../schema/columns.ts"
 import { RECORD_COLUMNS } from "../schema/record-columns.ts"
 import type { Relation } from "../schema/relations.ts"
 import { type TableModel, tableModel } from "../schema/table-model.ts"
-import type { Action, CollectionDefinition, FieldOptions, InputSchema } from "./collection.ts"
+import type { Action, CollectionDefinition, FieldOptions, InputSchema, WriteJobs } from "./collection.ts"
 
 export const ACTIONS = ["read", "create", "update", "delete"] as const
+const WRITES: readonly string[] = ["create", "update", "delete"]
 /** Keys of one order, `id` not counted. */
 const MOST_SORT_KEYS = 4
 /** Paths under `/v1` that are the engine's own. */
@@ -67,6 +68,8 @@ export interface Collection {
   readonly search: readonly Column[]
   /** Each gives the same schema every time. */
   readonly input: ReadonlyMap<string, () => z.ZodType>
+  /** What writes enqueue. */
+  readonly jobs: WriteJobs<SQLiteTable>
   readonly ifMatchRequired: boolean
   /** Whether the caller is asked for in the database before anything is read or written. */
   readonly strict: boolean
@@ -128,6 +131,10 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     if (!ACTIONS.includes(action as Action))
       fail(`${name}.access.${action}`, "there is no such action", `use ${ACTIONS.join(", ")}`)
   }
+  for (const [action, jobs] of Object.entries(options.jobs ?? {})) {
+    if (!WRITES.includes(action) || typeof jobs !== "function")
+      fail(`${name}.jobs.${action}`, "it is no function of a write", `give functions for ${WRITES.join(", ")}`)
+  }
   const fields = named<FieldOptions>("fields", options.fields)
   if (fields.get("id")?.read) fail(`${name}.fields.id`, "every record shows its id", "take the rule away")
   return {
@@ -151,6 +158,7 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
         : fail(`${name}.search`, `${key} holds ${found.kind}, not text`, "search text columns only")
     }),
     input: new Map([...named<InputSchema>("input", options.input)].map(([key, schema]) => [key, once(schema)])),
+    jobs: options.jobs ?? {},
     ifMatchRequired: options.ifMatch === "required",
     strict: options.strict === true,
   }

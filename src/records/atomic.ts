@@ -57,7 +57,6 @@ export async function runAtomic(
       { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] },
     ])
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
-    for (const statement of statements) if ("committed" in statement) statement.committed?.()
     return share(statements, parts, rows.slice(head.length))
   } catch (error) {
     throw await explain(context, statements, error)
@@ -79,6 +78,7 @@ function queriesOf(statement: AtomicStatement, index: number): Query[] {
   return [statement.toSQL()]
 }
 
+/** What each statement gave; those that wait for the commit are told of it. */
 function share(
   statements: readonly AtomicStatement[],
   parts: readonly Query[][],
@@ -88,8 +88,14 @@ function share(
   return statements.map((statement, i) => {
     const own = rows.slice(start, start + parts[i]!.length)
     start += parts[i]!.length
-    if (statement instanceof RecordOperation) return statement.operation.result(own).record
-    return "rows" in statement ? undefined : own[0]
+    if (statement instanceof RecordOperation) {
+      const result = statement.operation.result(own)
+      statement.operation.committed(result)
+      return result.record
+    }
+    if ("rows" in statement) return undefined
+    statement.committed?.()
+    return own[0]
   })
 }
 

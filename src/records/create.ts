@@ -9,6 +9,7 @@ import { Bindings, isAlways } from "../query/bindings.ts"
 import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
+import { followingJobs } from "./following-jobs.ts"
 import { type Field, readInput } from "./input.ts"
 import { type Operation, WriteTarget } from "./operation.ts"
 import { requireSize } from "./size.ts"
@@ -26,16 +27,19 @@ export function createOperation(context: RecordsContext, collection: Collection,
   if (missing.length > 0) throw new SelvedgeError("forbidden", "You may not do this.")
   requireSize(fields)
   const id = fields.find((field) => field.column.key === "id")!.stored as string
+  const jobs = followingJobs(context, collection, "create", id, body)
   return {
     collection,
     action: "create",
     queries: (index, recorder) => [
+      ...jobs.queries(),
       ...target.referenceGuards(writes, id, index),
       insertQuery(target, fields),
       ...(isAlways(rule) ? [] : [newRowGuard(target, rule, id, index)]),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 201))] : []),
     ],
     result: (rows) => target.result(rows),
+    committed: jobs.committed,
     replay: (entry) => target.decodeEntry(entry),
   }
 }

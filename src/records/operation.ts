@@ -28,6 +28,8 @@ export interface Operation {
   queries(index: number, recorder: Recorder | undefined): Query[]
   /** @param rows The rows of each of the queries, in their order. */
   result(rows: readonly ResultRow[][]): WriteResult
+  /** Called once the batch that held it is committed. */
+  committed(result: WriteResult): void
   /** @param entry What the recorder kept of an earlier run. */
   replay(entry: readonly unknown[]): WriteResult
 }

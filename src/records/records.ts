@@ -8,6 +8,7 @@ import type { Collection } from "../access/model.ts"
 import { callerScope } from "../access/visibility.ts"
 import { invalidQuery } from "../core/problem.ts"
 import type { AggregateRow } from "../query/aggregate.ts"
+import type { CreateInput, UpdateInput, WireRecordOf } from "../schema/wire-types.ts"
 import type { RecordsContext } from "./context.ts"
 import { createOperation } from "./create.ts"
 import type { Operation, Precondition } from "./operation.ts"
@@ -16,7 +17,6 @@ import { removeOperation } from "./remove.ts"
 import { replaceOperation } from "./replace.ts"
 import { runOperation } from "./run.ts"
 import { updateOperation } from "./update.ts"
-import type { CreateInput, UpdateInput, WireRecordOf } from "./wire-types.ts"
 
 export const STANDARD_LIMIT = 20
 /** Records of one page over HTTP; the application's own code may ask for more. */

@@ -4,6 +4,7 @@ import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
 import { Bindings } from "../query/bindings.ts"
 import type { RecordsContext } from "./context.ts"
+import { followingJobs } from "./following-jobs.ts"
 import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
 import { afterDeleteGuard } from "./update.ts"
@@ -21,15 +22,18 @@ export function removeOperation(
   const bindings = new Bindings()
   const where = target.writableRow(id, precondition, rule, bindings)
   const gone = { status: 204, id, version: 0, record: undefined } as const
+  const jobs = followingJobs(context, collection, "delete", id, undefined)
   return {
     collection,
     action: "delete",
     queries: (index, recorder) => [
+      ...jobs.queries(),
       { sql: `DELETE FROM ${target.table} WHERE ${where}`, params: bindings.values },
       afterDeleteGuard(target, rule, id, precondition, index),
       ...(recorder ? [recorder.append(index, "json_array(204)", new Bindings())] : []),
     ],
     result: () => gone,
+    committed: jobs.committed,
     replay: () => gone,
   }
 }

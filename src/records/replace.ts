@@ -12,6 +12,7 @@ import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
 import { insertQuery, missingFields, newRow, required, storedAnswer } from "./create.ts"
+import { followingJobs } from "./following-jobs.ts"
 import { type Field, readInput, writeFault } from "./input.ts"
 import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
@@ -76,10 +77,16 @@ export function replaceOperation(
       ),
     ]
   }
+  const jobs = {
+    create: followingJobs(context, collection, "create", id, body),
+    update: followingJobs(context, collection, "update", id, body),
+  }
   return {
     collection,
     action: "update",
     queries: (index, recorder) => [
+      ...jobs.create.queries(`NOT ${existsSql(target, id)}`),
+      ...jobs.update.queries(existsSql(target, id)),
       ...target.referenceGuards([...writes, ...immutable], id, index),
       ...replaced(index),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 200), existsSql(target, id))] : []),
@@ -88,6 +95,7 @@ export function replaceOperation(
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 201))] : []),
     ],
     result: (rows) => target.result(rows),
+    committed: (result) => (result.status === 201 ? jobs.create : jobs.update).committed(),
     replay: (entry) => target.decodeEntry(entry),
   }
 }

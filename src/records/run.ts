@@ -33,7 +33,9 @@ export async function runOperations(
   try {
     const rows = await context.db.write([...head, ...parts.flat(), ...tail])
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
-    return { results: share(rows.slice(head.length), operations, parts), replayed: false }
+    const results = share(rows.slice(head.length), operations, parts)
+    for (const [i, operation] of operations.entries()) operation.committed(results[i]!)
+    return { results, replayed: false }
   } catch (error) {
     const failure = readFailure(error)
     if (claim && failure.kind === "guard" && failure.code === "replay") return replay(context, operations, claim)

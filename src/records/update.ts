@@ -11,6 +11,7 @@ import { quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
 import { storedAnswer } from "./create.ts"
+import { followingJobs } from "./following-jobs.ts"
 import { type Field, readInput } from "./input.ts"
 import { type Operation, type Precondition, WriteTarget } from "./operation.ts"
 import { isId, notFound } from "./read.ts"
@@ -29,16 +30,19 @@ export function updateOperation(
   const { writes } = readInput(collection, context.caller, "update", body)
   requireSize(writes)
   if (!isId(id)) throw notFound()
+  const jobs = followingJobs(context, collection, "update", id, body)
   return {
     collection,
     action: "update",
     queries: (index, recorder) => [
+      ...jobs.queries(),
       ...target.referenceGuards(writes, id, index),
       updateQuery(target, rule, id, writes, precondition, context.now()),
       afterUpdateGuard(target, rule, id, precondition, index),
       ...(recorder ? [recorder.append(index, ...storedAnswer(target, id, 200))] : []),
     ],
     result: (rows) => target.result(rows),
+    committed: jobs.committed,
     replay: (entry) => target.decodeEntry(entry),
   }
 }
