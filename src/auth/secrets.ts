@@ -12,6 +12,7 @@ export type KeyPurpose =
   | "totp seed"
   | "provider nonce"
   | "provider code verifier"
+  | "webhook secret"
 
 /** Bytes of a secret that isn't typed by hand. */
 const SECRET_BYTES = 32

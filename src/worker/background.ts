@@ -19,7 +19,11 @@ import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { tick } from "../jobs/tick.ts"
 import type { Mail, MailTransport } from "../mail/mail.ts"
 import { sweepAnswers } from "../records/idempotency.ts"
+import { deliveryJob } from "../webhooks/deliver.ts"
+import { noticeJob } from "../webhooks/disable.ts"
 import { sweepReceived } from "../webhooks/incoming-store.ts"
+import { webhookSink } from "../webhooks/sink.ts"
+import { sweepDeliveries } from "../webhooks/sweep.ts"
 
 /** How often what is too old is removed. */
 const SWEEP_EVERY_MS = 10 * 60_000
@@ -46,7 +50,7 @@ type Later = (work: Promise<unknown>) => void
 /** @param later Takes work that may outlive the event. */
 export function openJobs(options: BackgroundOptions, later: Later): JobSystem {
   const { backend, d1, dispatch, now, isLocal, log } = options
-  const own = [...sinksOf(options).map(refusedChangeJob), ...signInJobs(options)]
+  const own = [...sinksOf(options).map(refusedChangeJob), ...webhookJobs(options), ...signInJobs(options)]
   const definitions = new Map([...applicationJobs(options, later), ...own].map((job) => [job.name, job]))
   return { d1, ...dispatch, now, definitions, schedules: backend.jobs.schedules, isLocal, log }
 }
@@ -74,9 +78,23 @@ function applicationJobs(options: BackgroundOptions, later: Later): JobDefinitio
   })
 }
 
-function sinksOf({ backend, d1, dispatch, now }: BackgroundOptions): Sink[] {
+function webhookJobs(options: BackgroundOptions): JobDefinition[] {
+  const { backend, d1, dispatch, secrets, fetch, transport, isLocal, now } = options
   const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
-  return [reactionSink(backend.jobs.reactions, { d1, now }, dispatcher)]
+  const { url, name = "Selvedge" } = backend.auth ?? {}
+  const own = url === undefined ? [] : [url]
+  return [
+    deliveryJob({ system: { d1 }, secrets, fetch, isLocal, own, now, dispatcher }),
+    noticeJob({ system: { d1 }, transport, projectName: name }),
+  ]
+}
+
+function sinksOf({ backend, d1, dispatch, now, log }: BackgroundOptions): Sink[] {
+  const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
+  return [
+    reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
+    webhookSink(backend.collections, { d1, now, log }, dispatcher),
+  ]
 }
 
 export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundings): Feed {
@@ -103,7 +121,13 @@ export function openTick(options: BackgroundOptions): Tick {
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
-      await writeJobs(system, [sweepAnswers(now()), ...sweepQueries(now()), ...sweepJobs(now()), sweepReceived(now())])
+      await writeJobs(system, [
+        sweepAnswers(now()),
+        ...sweepQueries(now()),
+        ...sweepJobs(now()),
+        sweepReceived(now()),
+        sweepDeliveries(now()),
+      ])
       await feed.prune()
     }
     return next

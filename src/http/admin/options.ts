@@ -7,7 +7,10 @@ import type { Clock } from "../../core/clock.ts"
 import type { JobSystem } from "../../jobs/system.ts"
 
 export interface AdminOptions {
-  readonly backend: { readonly collections: Collections }
+  readonly backend: {
+    readonly collections: Collections
+    readonly auth: { readonly url: string | undefined } | undefined
+  }
   readonly jobs: JobSystem
   readonly feed: { status(): Promise<SinkStatus[]> }
   readonly secrets: Secrets
