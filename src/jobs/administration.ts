@@ -9,6 +9,7 @@ import type { JobDefinition, JobDefinitions } from "./definition.ts"
 import type { Dispatcher } from "./dispatch.ts"
 import { releasedIds, releaseQueries } from "./end.ts"
 import { LOST_AFTER_MS, MOST_INPUT_BYTES } from "./enqueue.ts"
+import { toJsonText } from "./json-text.ts"
 import { MANAGED_COLUMNS, type ManagedJob, toManagedJob } from "./managed.ts"
 import { FOREIGN_NAME } from "./messages.ts"
 
@@ -153,16 +154,12 @@ function knownDefinition(definitions: JobDefinitions, name: string): JobDefiniti
 }
 
 /** @throws SelvedgeError `validation_failed` */
-function readInput({ check }: JobDefinition, input: unknown): string {
-  let stored: string
+function readInput({ name, check }: JobDefinition, input: unknown): string {
   try {
-    stored = JSON.stringify(check(input as never) ?? null)
+    return toJsonText(`job ${name}: its input`, check(input as never), MOST_INPUT_BYTES)
   } catch (error) {
     throw validationFailed([{ pointer: "/input", code: "invalid_input", message: (error as Error).message }])
   }
-  if (new TextEncoder().encode(stored).length <= MOST_INPUT_BYTES) return stored
-  const message = `may hold ${MOST_INPUT_BYTES} bytes`
-  throw validationFailed([{ pointer: "/input", code: "too_big", message }])
 }
 
 /** A key that was made of the input follows it; one that was given when the job was enqueued stays. */

@@ -55,8 +55,14 @@ function newestOf(errors: ManagedJob["errors"]): ManagedJob["error"] {
   return newest ? { message: newest.message, stack: newest.stack } : null
 }
 
+/** What is no JSON is shown as it is: somebody has to find out why. */
 function parse(json: unknown): unknown {
-  return typeof json === "string" ? JSON.parse(json) : null
+  if (typeof json !== "string") return null
+  try {
+    return JSON.parse(json)
+  } catch {
+    return json
+  }
 }
 
 /** @param ms Milliseconds since 1970, or null. */

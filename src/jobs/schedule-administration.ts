@@ -12,7 +12,7 @@ export interface ManagedSchedule extends Pick<Schedule, "name" | "cron" | "timeZ
   readonly nextAt: string
   /** By the calendar or by hand. */
   readonly lastAt: string | null
-  /** The job of the newest run; null before the first, and when it was long ago. */
+  /** The job of the newest run; null before the first, and when it was discarded. */
   readonly lastJob: Omit<ManagedJob, "errors"> | null
 }
 
@@ -55,7 +55,7 @@ function toManagedSchedule(
     timeZone,
     nextAt: toTime(row?.next_at ?? nextRun(schedule, now))!,
     lastAt: toTime(Math.max(tickedAt, madeAt) || null),
-    // an older one is a dead letter that outlived the job of the newest run
+    // an older one has only outlived the job of the newest run
     lastJob: jobRow && madeAt >= tickedAt ? withoutErrors(toManagedJob(jobRow)) : null,
   }
 }
@@ -79,7 +79,13 @@ export async function runSchedule(
   const schedule = schedules.get(name)
   if (!schedule) throw new SelvedgeError("not_found", "There is no such schedule.")
   const job = { ...scheduledJob(schedule, now(), now()), traceId }
-  await db.write([insertJob(job, now())])
+  await db.write([
+    insertJob(job, now()),
+    {
+      sql: "UPDATE _schedules SET last_at = ?2, last_job_id = ?3 WHERE name = ?1",
+      params: [name, now(), job.id],
+    },
+  ])
   dispatcher.committed(job)
   return getJob(context, job.id)
 }

@@ -37,5 +37,5 @@ export const scheduleSchema = z.object({
   lastJob: jobSchema
     .omit({ errors: true })
     .nullable()
-    .describe("Of the newest run; null before the first, and a week after it has succeeded."),
+    .describe("Of the newest run; null before the first, and once it is discarded."),
 })

@@ -16,7 +16,7 @@ import { endpoint } from "../endpoint.ts"
 import { pageParameters, pageSchema, readPage } from "../keyset.ts"
 
 const text = z.string().max(200)
-const record = z.record(z.string(), z.unknown()).nullable()
+const record = z.looseObject({}).nullable()
 
 const changeSchema = z.object({
   seq: z.int(),
