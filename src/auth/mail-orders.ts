@@ -62,7 +62,7 @@ export function orderMail(context: AuthContext, mail: OrderedMail, what: What): 
   const { to, userId = null, subject = null, besideOlder = false, payload = {} } = what
   return order(context, mail, besideOlder ? null : subject, ({ purpose, hash }, expiresAt) => ({
     sql: "INSERT INTO _one_time (purpose, hash, user_id, subject, payload, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-    params: [purpose, hash, userId, subject, orderPayload(context, to, payload), expiresAt],
+    params: [purpose, hash, userId, subject, orderPayload(context, mail, to, payload), expiresAt],
   }))
 }
 
@@ -74,7 +74,7 @@ export function orderReset(context: AuthContext, email: string): Order {
   const made = order(context, "reset-password", email, ({ purpose, hash }, expiresAt) => ({
     sql: `INSERT INTO _one_time (purpose, hash, user_id, subject, payload, expires_at)
 SELECT ?, ?, u.id, u.email, ?, ? FROM _users u WHERE u.email = ? AND ${STANDS}`,
-    params: [purpose, hash, orderPayload(context, email, {}), expiresAt, email, context.now()],
+    params: [purpose, hash, orderPayload(context, "reset-password", email, {}), expiresAt, email, context.now()],
   }))
   const { purpose, hash } = made.key
   const select = 'SELECT user_id AS "userId" FROM _one_time WHERE purpose = ? AND hash = ?'
@@ -98,9 +98,9 @@ function order(
   }
 }
 
-/** The base of links is kept here, not in the job: what an operator changes there can't lead a secret elsewhere. */
-function orderPayload({ baseUrl }: AuthContext, to: string, payload: What["payload"]): string {
-  return JSON.stringify({ to, baseUrl, payload })
+/** All that matters is kept here, not in the job: what an operator changes there can lead no secret elsewhere. */
+function orderPayload({ baseUrl }: AuthContext, mail: OrderedMail, to: string, payload: What["payload"]): string {
+  return JSON.stringify({ mail, to, baseUrl, payload })
 }
 
 export function voidOrder({ purpose, hash }: OrderKey): Query {

@@ -67,14 +67,18 @@ interface Found {
 
 async function sendOrdered(room: MailRoom, mail: OrderedMail, id: string): Promise<MailResult> {
   const key = keyOf(mail, id)
-  const found = await find(room, key)
+  const found = await find(room, mail, key)
   if (!found) return { notSent: "void" }
   const result = await deliver(room, mail, key, found)
   await room.write([voidOrder(key)])
   return result
 }
 
-async function find({ write, now }: MailRoom, { purpose, hash }: OrderKey): Promise<Found | undefined> {
+async function find(
+  { write, now }: MailRoom,
+  mail: OrderedMail,
+  { purpose, hash }: OrderKey,
+): Promise<Found | undefined> {
   const at = now()
   const [rows] = await write([
     {
@@ -84,8 +88,8 @@ async function find({ write, now }: MailRoom, { purpose, hash }: OrderKey): Prom
   NOT EXISTS (SELECT 1 FROM _users u WHERE (u.id = o.user_id OR u.id = owner.id) AND NOT (${STANDS})) AS stands,
   owner.id IS NOT NULL AND owner.id IS NOT o.user_id AS "isTaken"
 FROM _one_time o LEFT JOIN _users owner ON owner.email = o.payload ->> '$.to'
-WHERE o.purpose = ? AND o.hash = ? AND o.expires_at > ?`,
-      params: [at, at, purpose, hash, at],
+WHERE o.purpose = ? AND o.hash = ? AND o.payload ->> '$.mail' = ? AND o.expires_at > ?`,
+      params: [at, at, purpose, hash, mail, at],
     },
   ])
   const row = rows![0]

@@ -5,6 +5,7 @@ import { auth } from "../../app/auth.ts"
 import { backend } from "../../app/backend.ts"
 import { resolveAuth } from "../../src/auth/settings.ts"
 import type { AuthOptions, Backend } from "../../src/index.ts"
+import { collectDeclarations } from "../../src/jobs/declarations.ts"
 import { type Answer, type Call, createScenario, type Outside, type Scenario } from "../fixture/scenario.ts"
 
 export const PASSWORD = "a long enough passphrase"
@@ -57,6 +58,9 @@ export interface SessionBody {
 let addresses = 0
 let people = 0
 
+/** In place of the shop's, whose mails would stand among those of sign-in. */
+const NO_JOBS = { jobs: collectDeclarations([]) }
+
 /** @param options In place of the shop's own, and so are the `parts` of its backend. */
 export function createAuthScenario(
   options: Partial<AuthOptions> = {},
@@ -66,7 +70,7 @@ export function createAuthScenario(
   let at = START
   const now = () => at
   const scenario = createScenario(
-    { ...backend, ...parts, auth: resolveAuth({ ...auth, ...options }) } as Backend,
+    { ...backend, ...NO_JOBS, ...parts, auth: resolveAuth({ ...auth, ...options }) } as Backend,
     env.DB,
     now,
     outside,
