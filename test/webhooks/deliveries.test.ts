@@ -321,3 +321,26 @@ test("deliveries that ended 30 days ago are removed", async () => {
   await scenario.run()
   expect(await scenario.deliveries(id)).toEqual([])
 })
+
+test("a long run of changes is told whole, each once", async () => {
+  const { id } = await scenario.register()
+  const title = `"Ünï\\cödé" 🎬 ${"x".repeat(12_000)}`
+  await scenario.d1
+    .prepare(
+      `INSERT INTO films (id, title, price_cents, stock, created_at, updated_at)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+SELECT '01a1fecd-0000-7000-8000-' || printf('%012d', i), ?, 1, i, 0, 0 FROM n`,
+    )
+    .bind(title)
+    .run()
+  await scenario.work.background.feed.wake()
+  await scenario.run()
+  const told = scenario.received.map(({ body }) => JSON.parse(body).data)
+  expect(told.map(({ stock }) => stock).sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+  expect(new Set(told.map((film) => film.title))).toEqual(new Set([title]))
+  const { n } = (await scenario.d1
+    .prepare("SELECT count(*) AS n FROM _deliveries WHERE webhook_id = ? AND state = 'succeeded'")
+    .bind(id)
+    .first<{ n: number }>())!
+  expect(n).toBe(60)
+})
