@@ -8,7 +8,7 @@ import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 
 /** Stands behind each output. */
 const MARK = "----- end of block -----"
-const REQUEST = /^curl .*? +# (\d{3})$/
+const REQUEST = /^(?:curl|node \S+\.mjs) .*? +# (\d{3})$/s
 /** How often a request is repeated until its answer is the one that is shown: jobs run in their own time. */
 const AGAIN_MS = 250
 const PATIENCE_MS = 20_000
@@ -68,7 +68,7 @@ export class Shell {
   }
 }
 
-/** One line of a shell block, continued lines joined, with the answer that is shown for it. */
+/** One command of a shell block, with the answer that is shown for it. */
 export interface Step {
   command: string
   status: number | undefined
@@ -78,20 +78,30 @@ export interface Step {
 export function stepsOf(blocks: readonly Block[]): Step[] {
   return blocks.flatMap((block, i) => {
     if (block.language !== "sh") return []
-    const lines = block.text
-      .replace(/\\\n\s*/g, "")
-      .split("\n")
-      .filter(Boolean)
+    const commands = commandsOf(block.text)
     const next = blocks[i + 1]
-    return lines.map((command, line) => ({
+    return commands.map((command, at) => ({
       command,
       status: REQUEST.test(command) ? Number(REQUEST.exec(command)![1]) : undefined,
-      shown: line === lines.length - 1 && next?.language === "json" ? next.text : undefined,
+      shown: at === commands.length - 1 && next?.language === "json" ? next.text : undefined,
     }))
   })
 }
 
-/** Runs a step; a GET is repeated until its answer is the one that is shown. */
+/** Continued lines are joined, and so are those within single quotes. */
+function commandsOf(text: string): string[] {
+  const commands: string[] = []
+  let open = ""
+  for (const line of text.replace(/\\\n\s*/g, "").split("\n")) {
+    open += open === "" ? line : `\n${line}`
+    if (open.split("'").length % 2 === 0) continue
+    if (open !== "") commands.push(open)
+    open = ""
+  }
+  return commands
+}
+
+/** Runs a step; a GET is repeated until its answer is the one that is shown. A program prints body and status itself. */
 export async function take({ command, status, shown }: Step, shell: Shell): Promise<void> {
   if (status === undefined) {
     await shell.run(command)
