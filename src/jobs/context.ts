@@ -23,7 +23,7 @@ export interface JobContext<C extends Definitions = Definitions> extends JobRun 
   readonly db: DrizzleD1Database
   /** Records as a caller sees and writes them; `service` is bound by no rule. */
   records(caller: Caller | "service"): RecordsOf<C>
-  /** Runs statements as one batch: all or nothing. */
+  /** Runs statements as one batch: all or nothing. Like all writes but those of `db`, it is refused once `signal` is aborted. */
   atomic(statements: readonly AtomicStatement[]): Promise<Atomic>
   readonly enqueue: Enqueue
   /** Hands a mail to the provider; a retry of the job sends it again, unless a `once` step holds it. */
@@ -61,10 +61,15 @@ export async function withJobContext<V>(
 
 function createJobContext(run: JobRun, db: Database, options: JobContextOptions): JobContext {
   const { collections, now, dispatcher, mail, variable } = options
+  // an attempt that is over may still run, and so may the one that came after it
+  const goesOn = () => run.signal.throwIfAborted()
   const enqueue = createEnqueue({
     now,
     traceId: run.traceId,
-    write: (query) => db.write([query]),
+    write: async (query) => {
+      goesOn()
+      return db.write([query])
+    },
     committed: dispatcher.committed,
   })
   const recordsContext = (caller: Caller): RecordsContext => ({ collections, caller, db, now, enqueue })
@@ -72,10 +77,11 @@ function createJobContext(run: JobRun, db: Database, options: JobContextOptions)
     ...run,
     db: drizzle(db.session as unknown as D1Database, { casing: "snake_case" }),
     records: (caller) =>
-      createRecords(recordsContext(caller === "service" ? SERVICE : caller), () => {}) as RecordsOf<
-        Record<never, never>
-      >,
-    atomic: (statements) => runAtomic(recordsContext(SERVICE), statements, undefined, undefined),
+      createRecords(recordsContext(caller === "service" ? SERVICE : caller), goesOn) as RecordsOf<Record<never, never>>,
+    atomic: async (statements) => {
+      goesOn()
+      return runAtomic(recordsContext(SERVICE), statements, undefined, undefined)
+    },
     enqueue,
     mail,
     variable,
