@@ -14,10 +14,15 @@ const FEW_COPIES = 3
 const BEST_SELLERS = 10
 
 /** Greets an account once its address is confirmed. */
-export const welcome = on(users, ["created", "updated"], async ({ id, before, after }, ctx) => {
-  if (before?.emailVerified || !after?.emailVerified) return
-  await mailUser(ctx, id, "Welcome to the film shop", ["Your address is confirmed. Enjoy the films!"])
-})
+export const welcome = on(
+  users,
+  ["created", "updated"],
+  async ({ id, before, after }, ctx) => {
+    if (before?.emailVerified || !after?.emailVerified) return
+    await mailUser(ctx, id, "Welcome to the film shop", ["Your address is confirmed. Enjoy the films!"])
+  },
+  { name: "welcome" },
+)
 
 /** Confirms an order to its buyer. The checkout stores it in one batch with the order. */
 export const receipt = job("receipt", {
@@ -42,17 +47,27 @@ export const receipt = job("receipt", {
 })
 
 /** Tells the buyer of an order that wasn't paid. */
-export const orderFailed = on(orders, ["updated"], async ({ id, before, after }, ctx) => {
-  if (before!.state === "failed" || after!.state !== "failed") return
-  const lines = ["Your payment was declined, so we have cancelled the order. Nothing was charged."]
-  await mailUser(ctx, after!.userId, `Your order ${id} was not paid`, lines)
-})
+export const orderFailed = on(
+  orders,
+  ["updated"],
+  async ({ id, before, after }, ctx) => {
+    if (before!.state === "failed" || after!.state !== "failed") return
+    const lines = ["Your payment was declined, so we have cancelled the order. Nothing was charged."]
+    await mailUser(ctx, after!.userId, `Your order ${id} was not paid`, lines)
+  },
+  { name: "order-failed" },
+)
 
 /** Tells the staff when a film is about to run out. */
-export const lowStock = on(films, ["updated"], async ({ before, after }, ctx) => {
-  if (before!.stock < FEW_COPIES || after!.stock >= FEW_COPIES) return
-  await mailStaff(ctx, "A film is about to run out", [`${after!.stock} copies of "${after!.title}" are left.`])
-})
+export const lowStock = on(
+  films,
+  ["updated"],
+  async ({ before, after }, ctx) => {
+    if (before!.stock < FEW_COPIES || after!.stock >= FEW_COPIES) return
+    await mailStaff(ctx, "A film is about to run out", [`${after!.stock} copies of "${after!.title}" are left.`])
+  },
+  { name: "low-stock" },
+)
 
 /** What was sold in the month before, by UTC. */
 export const salesReport = schedule("sales-report", {

@@ -64,8 +64,10 @@ export function webhook<S extends z.ZodType = z.ZodUnknown>(options: WebhookOpti
     throw new TypeError(`webhook ${path}: a path begins with /v1/, and with none of the engine's own`)
   const limits = resolveLimits(options.name ?? jobName(path), options)
   const read = (stored: unknown): IncomingMessage<z.output<S>> => {
-    const { id, at, body } = stored as StoredMessage
-    return { id, at: new Date(at), body: parse(limits.name, input, body) }
+    const { id, at, body } = (stored ?? {}) as Partial<StoredMessage>
+    if (typeof id !== "string" || !Number.isInteger(at))
+      throw new TypeError(`job ${limits.name}: its input has id, at and body`)
+    return { id, at: new Date(at!), body: parse(limits.name, input, body) }
   }
   return {
     kind: "webhook",

@@ -69,7 +69,13 @@ test("a body that doesn't fit is stored as a dead letter, which the operator may
     ["msg_right", { n: 2 }, "succeeded", 1],
   ])
   expect(jobs[1]!.errors[0]!.message).toContain("the body's n")
-  expect(seen).toEqual([{ n: 2 }])
+  const operator = await scenario.as("service")
+  const retry = (input: unknown) => operator.post(`/v1/admin/jobs/${jobs[1]!.id}/retry`, { body: { input } })
+  for (const input of [null, { n: 3 }, { ...jobs[1]!.input, at: "soon" }, { ...jobs[1]!.input, body: { n: "3" } }])
+    expect((await retry(input)).body.code, JSON.stringify(input)).toBe("validation_failed")
+  expect((await retry({ ...jobs[1]!.input, body: { n: 3 } })).status).toBe(200)
+  await scenario.settled()
+  expect(seen).toEqual([{ n: 2 }, { n: 3 }])
 })
 
 test("a run that fails is tried again, while the sender hears nothing of it", async () => {
