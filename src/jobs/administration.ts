@@ -73,22 +73,28 @@ export async function retryJobs(
   knownDefinition(definitions, name)
   let retried = 0
   let last: unknown = ""
-  for (let looked = 0; looked < MOST_RETRIED; looked += STEP) {
-    const some = `SELECT id FROM _jobs WHERE name = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ${STEP}`
-    const [ids, done] = await write(db, [
-      { sql: some, params: [name, state, last] },
-      {
-        sql: `UPDATE OR IGNORE _jobs SET ${afresh("?4", 0)} WHERE id IN (${some}) RETURNING id`,
-        params: [name, state, last, now()],
-      },
-    ])
-    retried += done!.length
-    last = ids!.at(-1)?.id
-    if (ids!.length < STEP) break
+  try {
+    for (let looked = 0; looked < MOST_RETRIED; looked += STEP) {
+      const [ids, done] = await write(db, retryStep(name, state, last, now()))
+      retried += done!.length
+      last = ids!.at(-1)?.id
+      if (ids!.length < STEP) break
+    }
+  } finally {
+    // they may be many, and the clock hands them to the queue in its own steps
+    if (retried > 0) later(dispatcher.wakeClockBy(now()))
   }
-  // they may be many, and the clock hands them to the queue in its own steps
-  if (retried > 0) later(dispatcher.wakeClockBy(now()))
   return retried
+}
+
+/** The rows of the first are the jobs looked at, those of the second the ones that will run. */
+function retryStep(name: string, state: string, after: unknown, now: number): Query[] {
+  const some = `SELECT id FROM _jobs WHERE name = ?1 AND state = ?2 AND id > ?3 ORDER BY id LIMIT ${STEP}`
+  const retry = `UPDATE OR IGNORE _jobs SET ${afresh("?4", 0)} WHERE id IN (${some}) RETURNING id`
+  return [
+    { sql: some, params: [name, state, after] },
+    { sql: retry, params: [name, state, after, now] },
+  ]
 }
 
 /** A running job's run learns of it when it next renews its lease. @throws SelvedgeError `not_found`, `conflict` */
