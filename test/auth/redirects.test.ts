@@ -132,6 +132,7 @@ test("48: a link is mailed for listed sites and our own origin only; others are 
   }
   expect(await scenario.mails(email)).toHaveLength(0)
   expect(await ask("http://localhost:8788/signed-in")).toMatchObject({ status: 202 })
+  expect(await scenario.mails(email)).toHaveLength(1)
   expect(await ask("https://edge.example/signed-in")).toMatchObject({ status: 202 })
   expect(await scenario.mails(email)).toHaveLength(2)
 })
