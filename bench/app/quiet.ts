@@ -1,6 +1,8 @@
 /** Selvedge without its line in the log: what the line costs is the difference. */
 
-import worker from "./worker.ts"
+import worker, { Clock, Feed } from "./worker.ts"
+
+export { Clock, Feed }
 
 console.log = () => {}
 

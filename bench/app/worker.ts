@@ -1,4 +1,9 @@
-import { createWorker } from "selvedge/worker"
+import { createObjects, createWorker } from "selvedge/worker"
 import { backend } from "./backend.ts"
+
+const objects = createObjects(backend)
+
+export class Feed extends objects.Feed {}
+export class Clock extends objects.Clock {}
 
 export default createWorker(backend)

@@ -5,7 +5,9 @@ import { ask, type BenchRequest } from "./ask.ts"
 import { BODY, type Seeded } from "./seed.ts"
 import { hostOf, type WorkerName } from "./server.ts"
 
-export const MEASURES = ["get", "list", "expand", "create", "caller"] as const
+export const MEASURES = ["get", "list", "expand", "create", "caller", "rows"] as const
+/** Those that all three forms answer: bare, Selvedge, and Selvedge without its log. */
+const COMMON = ["get", "list", "expand", "create", "caller"] as const
 export type Measure = (typeof MEASURES)[number]
 
 export interface Cell {
@@ -18,8 +20,10 @@ export interface Cell {
 
 /** Requests that one cell goes through, again and again. */
 const DIFFERENT_REQUESTS = 997
-const STATUS = { get: 200, list: 200, expand: 200, create: 201, caller: 200 }
-const RECORDS = { get: 1, list: 20, expand: 20, create: 1, caller: 1 }
+const STATUS = { get: 200, list: 200, expand: 200, create: 201, caller: 200, rows: 201 }
+const RECORDS = { get: 1, list: 20, expand: 20, create: 1, caller: 1, rows: 1 }
+/** Written by one request of the measure `rows`. */
+const ROWS = 50
 const FIELDS = ["id", "createdAt", "updatedAt", "version", "title", "body", "authorId"]
 const AUTHOR_FIELDS = ["id", "createdAt", "updatedAt", "version", "name"]
 
@@ -32,10 +36,14 @@ export function cells(seeded: Seeded): Cell[] {
     requests: requests(measure, worker, collection, seeded),
   })
   return [
-    ...MEASURES.flatMap((measure) => [cell(measure, "bare"), cell(measure, "selvedge"), cell(measure, "quiet")]),
+    ...COMMON.flatMap((measure) => [cell(measure, "bare"), cell(measure, "selvedge"), cell(measure, "quiet")]),
     cell("get", "selvedge", "drafts", "rule over rows"),
     cell("list", "selvedge", "drafts", "rule over rows"),
     cell("create", "selvedge", "drafts", "rule over rows, checked reference"),
+    cell("create", "still", "posts", "without the feed"),
+    cell("create", "triggered", "posts", "bare, with the change trigger"),
+    cell("rows", "bare", "drafts/many", `${ROWS} in one statement`),
+    cell("rows", "triggered", "drafts/many", `${ROWS} in one statement, with the change trigger`),
   ]
 }
 
@@ -45,7 +53,7 @@ export async function checkCell({ measure, worker, requests }: Cell, origin: str
   const answer = JSON.parse(await ask(agent, origin, requests[0]!)) as { data?: unknown }
   const records = (answer.data ?? [answer]) as Record<string, unknown>[]
   const isWhole = (record: Record<string, unknown>) =>
-    holds(record, measure === "caller" ? ["id"] : FIELDS) &&
+    holds(record, measure === "caller" || measure === "rows" ? ["id"] : FIELDS) &&
     (measure !== "expand" || holds(record.author as Record<string, unknown>, AUTHOR_FIELDS))
   if (records.length !== RECORDS[measure] || !records.every(isWhole)) {
     throw new Error(`${worker} ${measure}: ${requests[0]!.path} answers ${JSON.stringify(answer).slice(0, 500)}`)
@@ -61,8 +69,13 @@ function requests(measure: Measure, worker: WorkerName, collection: string, seed
   const path = measure === "caller" ? "/v1/caller" : `/v1/${collection}`
   const status = STATUS[measure]
   const headers = { Host: hostOf(worker), Authorization: `Bearer ${seeded.token}`, Accept: "*/*" }
+  if (measure === "rows") {
+    const row = { title: "A new post", body: BODY, authorId: seeded.caller }
+    const body = JSON.stringify(Array.from({ length: ROWS }, () => row))
+    return [{ method: "POST", path, headers: { ...headers, "Content-Type": "application/json" }, body, status }]
+  }
   if (measure === "create") {
-    const stamped = collection === "posts" && worker !== "bare"
+    const stamped = collection === "posts" && worker !== "bare" && worker !== "triggered"
     const body = JSON.stringify({ title: "A new post", body: BODY, ...(!stamped && { authorId: seeded.caller }) })
     return [{ method: "POST", path, headers: { ...headers, "Content-Type": "application/json" }, body, status }]
   }

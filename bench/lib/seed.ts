@@ -1,4 +1,4 @@
-/** 100 authors and 10,000 posts, the same for both Workers; the bare one's table has no triggers, and it has sessions. */
+/** 100 authors and 10,000 posts, the same for all Workers; the bare one's tables have no triggers, and it has sessions. */
 
 import { createHash } from "node:crypto"
 import { planMigration } from "../../scripts/migrate/plan.ts"
@@ -30,15 +30,16 @@ export interface Seeded {
 
 export const BODY = "The quick brown fox jumps over the lazy dog. ".repeat(5).slice(0, BODY_BYTES)
 
-export async function seed({ databases: { selvedge, bare } }: BenchServer): Promise<Seeded> {
+export async function seed({ databases }: BenchServer): Promise<Seeded> {
+  const { selvedge, still, bare, triggered, deferred } = databases
   const collections = [...backend.collections.values()]
   const { statements } = await planMigration({
     previous: EMPTY,
     tables: [...Object.values(engineTables), ...backend.tables],
     search: new Map(collections.map((collection) => [collection.table.name, collection.search])),
   })
-  await run(selvedge, statements)
-  const own = /^CREATE (TABLE|INDEX|UNIQUE INDEX) ("posts|"authors)/
+  for (const db of [selvedge, still, triggered, deferred]) await run(db, statements)
+  const own = /^CREATE (TABLE|INDEX|UNIQUE INDEX) ("posts|"authors|"drafts)/
   await run(
     bare,
     statements.filter((statement) => own.test(statement)),
@@ -46,12 +47,13 @@ export async function seed({ databases: { selvedge, bare } }: BenchServer): Prom
   const authors = Array.from({ length: AUTHORS }, (_, i) => uuid(1, i))
   const posts = Array.from({ length: POSTS }, (_, i) => uuid(2, i))
   const caller = uuid(1, AUTHORS)
-  for (const db of [selvedge, bare]) {
+  for (const db of Object.values(databases)) {
     await insert(
       db,
       "authors",
       [...authors, caller].map((id, i) => ({ ...record(id, i), name: `Author ${i}` })),
     )
+    if (db === deferred) continue
     await insert(
       db,
       "posts",
@@ -65,15 +67,23 @@ export async function seed({ databases: { selvedge, bare } }: BenchServer): Prom
   )
   const tokens = createTokens({ db: selvedge, secret: SECRET, now: Date.now })
   const sign = (subject: string) => tokens.sign({ subject, roles: ["member"], lifetimeSeconds: 3600 })
+  const token = await sign(caller)
+  await copyKeys(selvedge, still)
   const people = Array.from({ length: SESSIONS }, (_, i) => uuid(3, i))
   return {
     authors,
     posts,
     caller,
-    token: await sign(caller),
+    token,
     tokens: await Promise.all(people.map(sign)),
     sessions: await insertSessions(bare, people),
   }
+}
+
+/** So that the one takes the tokens of the other. */
+async function copyKeys(from: D1Database, to: D1Database): Promise<void> {
+  const { results } = await from.prepare("SELECT * FROM _signing_keys").all()
+  await insert(to, "_signing_keys", results)
 }
 
 /** @returns The opaque tokens. */

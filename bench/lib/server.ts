@@ -1,32 +1,54 @@
 /** The Workers in one workerd; the bare one has a database of its own. */
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
 import { unstable_readConfig as readConfig } from "wrangler"
+import { bundle } from "../../scripts/bundle.ts"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
-import { runWrangler } from "../../scripts/wrangler.ts"
 
 export const SECRET = "a secret for the bench, with more than 32 characters"
 const CONFIG = join(PROJECT_ROOT, "bench/wrangler.toml")
-/** `quiet` is Selvedge without its log. */
-const WORKERS = ["selvedge", "quiet", "bare"] as const
-const ENTRY = { selvedge: "worker", quiet: "quiet", bare: "bare" }
 
-export type WorkerName = (typeof WORKERS)[number]
+interface Source {
+  /** Its file in `bench/app`. */
+  readonly entry: string
+  readonly database: "selvedge" | "still" | "bare" | "triggered" | "deferred"
+  /** Whose feed and clock it wakes: a database has one of each. */
+  readonly objects?: "selvedge" | "still" | "deferred"
+  readonly takesJobs?: boolean
+}
+
+const SOURCES = {
+  selvedge: { entry: "worker", database: "selvedge", objects: "selvedge" },
+  /** Selvedge without its log. */
+  quiet: { entry: "quiet", database: "selvedge", objects: "selvedge" },
+  /** Selvedge without its feed. */
+  still: { entry: "still", database: "still", objects: "still" },
+  bare: { entry: "bare", database: "bare" },
+  /** The bare Worker over tables that note their changes. */
+  triggered: { entry: "bare", database: "triggered" },
+  /** Jobs, reactions and a backlog of changes. */
+  deferred: { entry: "deferred", database: "deferred", objects: "deferred", takesJobs: true },
+} satisfies Record<string, Source>
+
+export type WorkerName = keyof typeof SOURCES
+export type DatabaseName = (typeof SOURCES)[WorkerName]["database"]
+
+const NAMES = Object.keys(SOURCES) as WorkerName[]
 
 export interface BenchServer {
   /** Where a Worker is reached. */
   readonly origins: Record<WorkerName, string>
-  readonly databases: { readonly selvedge: D1Database; readonly bare: D1Database }
+  readonly databases: Record<DatabaseName, D1Database>
   stop(): Promise<void>
 }
 
 /** @param direct Whether requests reach the Workers without Miniflare's own Worker in front of them. */
 export async function startServer(direct: boolean): Promise<BenchServer> {
   const folder = await mkdtemp(join(tmpdir(), "selvedge-bench-"))
-  const workers = await Promise.all(WORKERS.map((name) => workerOptions(name, folder)))
+  const workers = await Promise.all(NAMES.map((name) => workerOptions(name, SOURCES[name], folder)))
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       log: new Log(LogLevel.ERROR),
@@ -40,10 +62,10 @@ export async function startServer(direct: boolean): Promise<BenchServer> {
   )
   const entry = await miniflare.ready
   const originOf = async (name: WorkerName) => (direct ? await miniflare.unsafeGetDirectURL(name) : entry).origin
-  const databaseOf = async (name: WorkerName) => (await miniflare.getD1Database("DB", name)) as unknown as D1Database
+  const databaseOf = async (name: DatabaseName) => (await miniflare.getD1Database("DB", name)) as unknown as D1Database
   return {
-    origins: { selvedge: await originOf("selvedge"), quiet: await originOf("quiet"), bare: await originOf("bare") },
-    databases: { selvedge: await databaseOf("selvedge"), bare: await databaseOf("bare") },
+    origins: await collect(NAMES, originOf),
+    databases: await collect(["selvedge", "still", "bare", "triggered", "deferred"], databaseOf),
     async stop() {
       await miniflare.dispose()
       await rm(folder, { recursive: true, force: true })
@@ -55,35 +77,29 @@ export function hostOf(name: WorkerName): string {
   return `${name}.example`
 }
 
-async function workerOptions(name: WorkerName, folder: string) {
+async function collect<K extends string, V>(keys: readonly K[], value: (key: K) => Promise<V>): Promise<Record<K, V>> {
+  const values = await Promise.all(keys.map(async (key) => [key, await value(key)]))
+  return Object.fromEntries(values) as Record<K, V>
+}
+
+async function workerOptions(name: WorkerName, { entry, database, objects, takesJobs }: Source, folder: string) {
+  const { compatibility_date, compatibility_flags } = readConfig({ config: CONFIG })
+  const object = (className: string) => ({ className, scriptName: objects!, useSQLite: true })
   return {
     name,
-    modules: await bundle(ENTRY[name], folder),
-    compatibilityDate: readConfig({ config: CONFIG }).compatibility_date!,
-    d1Databases: { DB: name === "bare" ? "bare" : "selvedge" },
+    modules: await bundle(join(PROJECT_ROOT, `bench/app/${entry}.ts`), join(folder, name), ["--config", CONFIG]),
+    compatibilityDate: compatibility_date!,
+    compatibilityFlags: compatibility_flags,
+    d1Databases: { DB: database },
     bindings: { SELVEDGE_SECRET: SECRET },
+    ...(objects && {
+      durableObjects: { FEED: object("Feed"), CLOCK: object("Clock") },
+      queueProducers: { JOBS: `${objects}-jobs` },
+    }),
+    ...(takesJobs && { queueConsumers: { [`${objects}-jobs`]: { maxBatchSize: 50, maxBatchTimeout: 0 } } }),
     routes: [`${hostOf(name)}/*`],
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   }
-}
-
-/** The very modules that a deploy would upload, the main one first. */
-async function bundle(entry: string, folder: string) {
-  const outdir = join(folder, entry)
-  const main = join(PROJECT_ROOT, `bench/app/${entry}.ts`)
-  const run = await runWrangler(["deploy", main, "--config", CONFIG, "--dry-run", "--minify", "--outdir", outdir])
-  if (run.code !== 0) throw new Error(run.output)
-  const imports = (await readdir(outdir)).filter((file) => /\.(wasm|txt)$/.test(file))
-  return [
-    { type: "ESModule" as const, path: `${entry}.js`, contents: await readFile(join(outdir, `${entry}.js`), "utf8") },
-    ...(await Promise.all(
-      imports.map(async (path) => ({
-        type: path.endsWith(".wasm") ? ("CompiledWasm" as const) : ("Text" as const),
-        path,
-        contents: new Uint8Array(await readFile(join(outdir, path))),
-      })),
-    )),
-  ]
 }
 
 /** Lines of the log go to the console, as they do in production; here nobody reads them. */

@@ -1,0 +1,12 @@
+/** Selvedge without the feed: what waking it costs is the difference. */
+
+import type { Env } from "selvedge/worker"
+import worker, { Clock, Feed } from "./worker.ts"
+
+export { Clock, Feed }
+
+const nobody = { wake: async () => {}, prune: async () => {}, status: async () => [] }
+
+export default {
+  fetch: (request, env, execution) => worker.fetch!(request, { ...env, FEED: { getByName: () => nobody } }, execution),
+} satisfies ExportedHandler<Env>
