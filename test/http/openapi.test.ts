@@ -54,6 +54,7 @@ describe("the document of the shop", () => {
         ...["films", "directors", "reviews", "cart"].flatMap(whole),
         ...["orders", "orderItems"].flatMap((name) => [`get /v1/${name}`, `get /v1/${name}/{id}`]),
         "post /v1/checkout",
+        "post /v1/payments/webhook",
         "post /v1/batch",
         "get /health",
         "get /health/ready",
