@@ -108,9 +108,9 @@ export async function take({ command, status, shown }: Step, shell: Shell): Prom
     return
   }
   const request = command.replace("curl ", "curl -s -w '\\n%{http_code}' ").replace(/ +# \d{3}$/, "")
-  const until = Date.now() + (/ -(?:d|X) /.test(command) ? 0 : PATIENCE_MS)
+  const until = Date.now() + (/^node | -(?:d|X) /.test(command) ? 0 : PATIENCE_MS)
   for (;;) {
-    const [, body, answered] = /^(.*)\n(\d{3})\n?$/s.exec(await shell.run(`${request}; echo`)) ?? []
+    const [, body, answered] = /^(.*)\n(\d{3})\n*$/s.exec(await shell.run(`${request}; echo`)) ?? []
     try {
       expect([command, Number(answered), Number(answered) === status ? "" : body]).toEqual([command, status, ""])
       if (shown) expectJson(body!, shown)
