@@ -154,6 +154,8 @@ test.for(Object.entries(KINDS))(
     expect(provider.seen).toHaveLength(2)
     for (const { secret } of provider.seen)
       for (const text of whole) expect(holds(text, secret), "a secret is there").toBe(false)
+    const caught = JSON.stringify(await scenario.mails(email))
+    expect(holds(caught, provider.seen[1]!.secret), "the search finds what is there").toBe(true)
     const job = await lastJob()
     expect(job).toMatchObject({ id: asked.id, state: "succeeded", attempts: 2, input: asked.input })
     for (const text of [email, "argon2", PASSWORD]) expect(JSON.stringify(job)).not.toContain(text)
@@ -346,16 +348,16 @@ test("the operator can't change an order into another, nor where its link leads"
   const email = newAddress()
   const provider = watchProvider(scenario, email)
   Object.assign(provider, { failures: 1, error: new MailError("catcher", "not_one_address") })
-  await scenario.auth("email/link", { email, ...SITE })
+  await scenario.auth("sign-up", { email, password: PASSWORD })
   await scenario.settled()
   const { id, input } = await lastJob()
   const service = await scenario.as("service")
   const retry = (edited: unknown) => service.post(`/v1/admin/jobs/${id}/retry`, { body: { input: edited } })
   const { order } = JSON.parse(input)
-  expect(await retry({ purpose: "sign-in-link", order, baseUrl: "https://elsewhere.example" })).toMatchObject({
+  expect(await retry({ purpose: "verify-email", order, baseUrl: "https://elsewhere.example" })).toMatchObject({
     status: 422,
   })
-  expect(await retry({ purpose: "reset-password", order })).toMatchObject({ status: 200 })
+  expect(await retry({ purpose: "email-changed", order })).toMatchObject({ status: 200 })
   await scenario.settled()
   expect(await lastJob()).toMatchObject({ state: "succeeded", result: '{"notSent":"void"}' })
   expect(provider.seen).toHaveLength(1)
