@@ -5,8 +5,9 @@ import type { Clock } from "../core/clock.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { type Cursor, START } from "./cursor.ts"
 import { renewEpoch } from "./epoch.ts"
-import { PAGE_CHANGES, readPage } from "./page.ts"
+import { PAGE_CHANGES } from "./page.ts"
 import { KEPT_MS, PRUNE_STEP, pruneQueries } from "./retention.ts"
+import { SharedPages } from "./shared-pages.ts"
 import type { Sink, SinkStatus } from "./sink.ts"
 
 /** After so many refusals the sink gets one change at a time, and the one that it refuses alone is buried. */
@@ -60,11 +61,13 @@ interface SinkState {
 export class Feed {
   readonly #options: FeedOptions
   readonly #states: readonly SinkState[]
+  readonly #pages: SharedPages
   #renewing: Promise<void> | undefined
   #pruning: Promise<void> | undefined
 
   constructor(options: FeedOptions) {
     this.#options = options
+    this.#pages = new SharedPages(options.write)
     this.#states = options.sinks.map((sink) => ({
       sink,
       progress: options.store.get<Progress>(`sink:${sink.name}`) ?? FRESH,
@@ -75,7 +78,9 @@ export class Feed {
 
   /** Resolves when every sink has what was committed before the call, or rests after a failure. */
   async drain(): Promise<void> {
+    this.#pages.forget()
     await Promise.all(this.#states.map((state) => this.#drainSink(state)))
+    this.#pages.forget()
   }
 
   /** Removes changes that are old and that every sink has taken, in small steps. */
@@ -136,7 +141,7 @@ export class Feed {
   async #takePage(state: SinkState): Promise<boolean> {
     const { cursor: from, refusals } = state.progress
     const isAlone = refusals >= MOST_REFUSALS
-    const page = await readPage(this.#options.write, from, isAlone ? 1 : PAGE_CHANGES)
+    const page = await this.#pages.read(from, isAlone ? 1 : PAGE_CHANGES)
     if (from !== state.progress.cursor) return true
     if (!page) {
       await this.#renew(from)
@@ -207,6 +212,7 @@ export class Feed {
   async #moveAll(lost: Cursor): Promise<void> {
     const { write, log } = this.#options
     const place = await renewEpoch(write, lost)
+    this.#pages.forget()
     log({ level: "error", event: "database_restored", seq: lost.seq, resumesAt: place.seq })
     for (const state of this.#states) {
       const position = await state.sink.position?.()
