@@ -3,8 +3,7 @@
 import type { Secrets } from "../auth/secrets.ts"
 import { JobFailure } from "../core/job.ts"
 import type { Query } from "../db/query.ts"
-import type { JobDefinition, JobRun } from "../jobs/definition.ts"
-import { resolveLimits } from "../jobs/definition.ts"
+import { type JobDefinition, type JobRun, resolveLimits } from "../jobs/definition.ts"
 import type { Dispatcher } from "../jobs/dispatch.ts"
 import { LOST_AFTER_MS } from "../jobs/enqueue.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
@@ -12,7 +11,7 @@ import { addressFault } from "./address.ts"
 import { type Attempted, type AttemptOptions, callReceiver } from "./attempt.ts"
 import { appendAttempt, DELIVERY_JOB, type Delivery, RETRIES_MS } from "./delivery.ts"
 import { disableQueries, MOST_FAILING_MS } from "./disable.ts"
-import { openWebhookSecret, signedHeaders } from "./secret.ts"
+import { type OpenedSecret, openWebhookSecret, signedHeaders } from "./secret.ts"
 
 /** A receiver may ask for a longer break; not for a longer one than the longest of ours. */
 const LONGEST_BREAK_MS = Math.max(...RETRIES_MS)
@@ -65,7 +64,8 @@ async function deliver(run: JobRun, options: DeliveryOptions): Promise<{ sent: b
     await writeJobs(system, [{ sql: "UPDATE _deliveries SET state = 'failed' WHERE id = ?", params: [id] }])
     return { sent: false, reason: `the webhook is disabled: ${subject.disabledFor}` }
   }
-  const attempted = await attempt(id, subject, run.signal, options)
+  const { resealed, ...attempted } = await attempt(id, subject, run.signal, options)
+  if (resealed) await writeJobs(system, [resealQuery(subject, resealed)])
   const { status, error } = attempted.attempt
   if (error === undefined && status !== null && status >= 200 && status < 300) {
     await writeJobs(system, [appendAttempt(id, attempted.attempt, "succeeded"), recoveredQuery(subject.webhookId)])
@@ -93,7 +93,7 @@ async function attempt(
   subject: Subject,
   signal: AbortSignal,
   { secrets: keys, fetch, now, isLocal, own }: DeliveryOptions,
-): Promise<Attempted> {
+): Promise<Attempted & { resealed?: string | undefined }> {
   const { url, payload: body } = subject
   const at = now()
   const fail = (error: string): Attempted => ({
@@ -103,15 +103,25 @@ async function attempt(
   const fault = addressFault(url, { isLocal, own })
   if (fault) return fail(`not called: its URL ${fault}`)
   const sealed = [subject.secret, ...(at < (subject.previousUntil ?? 0) ? [subject.previousSecret!] : [])]
-  let secrets: string[]
+  let opened: OpenedSecret[]
   try {
-    secrets = await Promise.all(sealed.map((secret) => openWebhookSecret(keys, subject.webhookId, secret)))
+    opened = await Promise.all(sealed.map((secret) => openWebhookSecret(keys, subject.webhookId, secret)))
   } catch (error) {
     return fail((error as Error).message)
   }
+  const secrets = opened.map(({ secret }) => secret)
   const headers = signedHeaders(secrets, id, at, body)
   const told = [...secrets, ...headers["webhook-signature"].split(" ")].map((text) => text.replace(/^(whsec_|v1,)/, ""))
-  return callReceiver({ url, headers, body, secrets: told }, { fetch, now, signal })
+  const attempted = await callReceiver({ url, headers, body, secrets: told }, { fetch, now, signal })
+  return { ...attempted, resealed: opened[0]!.resealed }
+}
+
+/** The Worker's secret before is dropped one day, and with it what only that can open. */
+function resealQuery({ webhookId, secret }: Subject, resealed: string): Query {
+  return {
+    sql: "UPDATE _webhooks SET secret = ?3 WHERE id = ?1 AND secret = ?2",
+    params: [webhookId, secret, resealed],
+  }
 }
 
 function recoveredQuery(webhookId: string): Query {

@@ -19,11 +19,19 @@ export function sealWebhookSecret({ current }: Secrets, webhookId: string, secre
   return current.encrypt("webhook secret", webhookId, secret)
 }
 
+export interface OpenedSecret {
+  readonly secret: string
+  /** The same under the Worker's newest secret, where it was sealed under the one before. */
+  readonly resealed: string | undefined
+}
+
 /** @throws Error when the Worker's secret has changed since, and the one before isn't known. */
-export async function openWebhookSecret({ all }: Secrets, webhookId: string, sealed: string): Promise<string> {
-  for (const key of all) {
+export async function openWebhookSecret(secrets: Secrets, webhookId: string, sealed: string): Promise<OpenedSecret> {
+  for (const key of secrets.all) {
     const secret = await key.decrypt("webhook secret", webhookId, sealed)
-    if (secret !== undefined) return secret
+    if (secret === undefined) continue
+    const isNewest = key === secrets.current
+    return { secret, resealed: isNewest ? undefined : await sealWebhookSecret(secrets, webhookId, secret) }
   }
   throw new Error("its secret can't be read, for the Worker's own has changed: rotate it")
 }

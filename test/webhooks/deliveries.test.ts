@@ -1,9 +1,11 @@
 /** What is sent to webhooks, and what becomes of it. */
 
+import { env } from "cloudflare:workers"
 import { Webhook } from "standardwebhooks"
 import { beforeEach, expect, test } from "vitest"
 import { collections as shop } from "../../app/collections.ts"
 import * as tables from "../../app/schema.ts"
+import { createSecrets } from "../../src/auth/secrets.ts"
 import { anyone, collection, defineBackend, role } from "../../src/index.ts"
 import { createWebhookScenario, DAY_MS, HOUR_MS, type Received, type WebhookScenario } from "./scenario.ts"
 
@@ -235,6 +237,48 @@ test("after a rotation both secrets sign for a day, and then the new one alone",
   await scenario.newFilm()
   await scenario.run()
   expect(scenario.received[1]!.headers.get("webhook-signature")!.split(" ")).toHaveLength(1)
+})
+
+test("a webhook's secret survives a change of the Worker's own, and is then sealed under the new one", async () => {
+  const { id, secret } = await scenario.register()
+  const sealed = await createSecrets("the secret before, with more than 32 characters").current.encrypt(
+    "webhook secret",
+    id,
+    secret,
+  )
+  await scenario.d1.prepare("UPDATE _webhooks SET secret = ? WHERE id = ?").bind(sealed, id).run()
+  await scenario.newFilm()
+  await scenario.run()
+  const [unreadable] = await scenario.deliveries(id)
+  expect(unreadable.attempts).toMatchObject([{ status: null, error: expect.stringContaining("rotate") }])
+  const { all } = createSecrets(env.SELVEDGE_SECRET, "the secret before, with more than 32 characters")
+  Object.assign(scenario.work.background.secrets, { all })
+  await scenario.newFilm()
+  await scenario.run()
+  verify(secret, scenario.received[0]!)
+  const kept = await scenario.d1.prepare("SELECT secret FROM _webhooks WHERE id = ?").bind(id).first<string>("secret")
+  expect(await createSecrets(env.SELVEDGE_SECRET).current.decrypt("webhook secret", id, kept!)).toBe(secret)
+})
+
+test("a change that the sink refuses becomes a dead letter, and is told when that is retried", async () => {
+  const { id } = await scenario.register()
+  await scenario.d1.exec(
+    "CREATE TRIGGER refuse_poison BEFORE INSERT ON _deliveries WHEN NEW.payload LIKE '%Poison%' BEGIN SELECT RAISE(ABORT, 'poison'); END",
+  )
+  for (const title of ["Before", "Poison", "After"]) await scenario.newFilm({ title })
+  for (let i = 0; i < 20; i++) {
+    await scenario.run()
+    scenario.advance(31_000)
+  }
+  const titles = () => scenario.received.map(({ body }) => JSON.parse(body).data.title).sort()
+  expect(titles()).toEqual(["After", "Before"])
+  await scenario.d1.exec("DROP TRIGGER refuse_poison")
+  const { body } = await scenario.service.get("/v1/admin/jobs?state=dead")
+  expect(body.data).toMatchObject([{ name: "feed:webhooks" }])
+  await scenario.service.post(`/v1/admin/jobs/${body.data[0].id}/retry`)
+  await scenario.run()
+  expect(titles()).toEqual(["After", "Before", "Poison"])
+  expect(await scenario.deliveries(id)).toHaveLength(3)
 })
 
 test("a delivery that has ended is sent again under its own id, one that waits is not", async () => {
