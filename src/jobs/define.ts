@@ -137,7 +137,8 @@ export interface ScheduledJob {
  */
 export function schedule(name: string, { cron, timeZone = "UTC", run, ...options }: ScheduleOptions): ScheduledJob {
   const limits = resolveLimits(name, options)
-  nextRun({ name, cron, timeZone }, Date.now())
+  // from the beginning of time: one that has come for the last time is no mistake
+  nextRun({ name, cron, timeZone }, 0)
   return {
     kind: "schedule",
     schedule: { name, cron, timeZone, maxAttempts: limits.maxAttempts, concurrency: limits.concurrency },

@@ -62,11 +62,11 @@ export function createWorkScenario(
       },
     )
   const scenario = createJobScenario([work, ...others], { routes, ...parts })
-  const ada = scenario.as({ id: newId() })
+  const ada = { id: newId() }
   return {
     ...scenario,
     async enqueue(n, when = {}) {
-      const { status, body } = await (await ada).post("/v1/work", { body: { n, ...when } })
+      const { status, body } = await (await scenario.as(ada)).post("/v1/work", { body: { n, ...when } })
       if (status !== 202) throw new Error(JSON.stringify(body))
       return body.id
     },
@@ -74,13 +74,14 @@ export function createWorkScenario(
       await scenario.d1
         .prepare(
           `INSERT INTO _jobs (id, name, state, input, max_attempts, run_at, due_at, lane, lane_width, created_at)
-SELECT printf('0-%05d', value), 'work', 'queued', json_object('n', value), 3, ?2, ?2 + 30000, ?3, ?4, ?2 FROM generate_series(1, ?1)`,
+SELECT value, 'work', 'queued', json_object('n', key), ?5, ?2, ?2 + 30000, ?3, ?4, ?2 FROM json_each(?1)`,
         )
-        .bind(count, scenario.now(), options.concurrency === undefined ? null : "work", options.concurrency ?? null)
+        .bind(
+          JSON.stringify(Array.from({ length: count }, () => newId())),
+          ...[scenario.now(), options.concurrency === undefined ? null : "work", options.concurrency ?? null],
+          (options.retries ?? 5) + 1,
+        )
         .run()
-        .catch(async () => {
-          throw new Error("no generate_series")
-        })
     },
     async states() {
       const { results } = await scenario.d1
