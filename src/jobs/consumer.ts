@@ -3,7 +3,7 @@
 import { claimQuery } from "./claim.ts"
 import { STANDARD_TIMEOUT_MS } from "./definition.ts"
 import { createDispatcher, type Dispatcher } from "./dispatch.ts"
-import { type Ending, failureEnding, releasedIds } from "./end.ts"
+import { type Ending, failureEnding } from "./end.ts"
 import { createEnds, type WriteEnd } from "./ends.ts"
 import { buryMessages, type QueueMessage, readMessages } from "./messages.ts"
 import { type ClaimedJob, toClaimed } from "./row.ts"
@@ -41,7 +41,7 @@ export async function consume(
   const jobs = await claim(messages, system)
   running -= messages.length - jobs.length
   const dispatcher = createDispatcher({ ...system, later })
-  const writeEnd = createEnds(system)
+  const writeEnd = createEnds(system, (ids) => release(ids, dispatcher, system))
   const long: Promise<void>[] = []
   const all = jobs.map((job) => {
     const work = finish(job, system, dispatcher, writeEnd).finally(() => {
@@ -87,12 +87,20 @@ async function finish(job: ClaimedJob, system: JobSystem, dispatcher: Dispatcher
   const facts = { job: job.name, jobId: job.id }
   try {
     const ending = await attempt(job, system)
-    const { isWritten, released } = await writeEnd(job, ending)
-    if (isWritten) report(job, ending, system)
-    if (isWritten && ending.state === "retrying") dispatcher.committed({ id: job.id, runAt: ending.runAt })
-    await dispatcher.send(releasedIds(released))
+    if (!(await writeEnd({ job, ending }))) return
+    report(job, ending, system)
+    if (ending.state === "retrying") dispatcher.committed({ id: job.id, runAt: ending.runAt })
   } catch (error) {
     log({ level: "error", event: "job_not_settled", ...facts, causes: [String(error)] })
+  }
+}
+
+/** What can't be sent is found by the clock. */
+async function release(ids: readonly string[], dispatcher: Dispatcher, { log }: JobSystem): Promise<void> {
+  try {
+    await dispatcher.send(ids)
+  } catch (error) {
+    log({ level: "error", event: "jobs_not_sent", count: ids.length, causes: [String(error)] })
   }
 }
 

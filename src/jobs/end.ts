@@ -17,20 +17,32 @@ export type Ending =
   | { state: "retrying"; runAt: number; error: JobError }
   | { state: "dead"; error: JobError }
 
-/** Writes nothing when the lease is gone. The rows of the first statement tell. */
-export function endQueries({ id, claim, orderKey, lane }: ClaimedJob, ending: Ending, now: number): Query[] {
-  const isFinal = ending.state !== "retrying"
+export interface EndedAttempt {
+  readonly job: ClaimedJob
+  readonly ending: Ending
+}
+
+/**
+ * One statement for all of them; it writes nothing where the lease is gone, and gives the ids of those that it wrote.
+ * The rows of the others are jobs that may run because of it.
+ */
+export function endQueries(ended: readonly EndedAttempt[], now: number): Query[] {
+  const entries = ended.map(({ job, ending }) => [
+    ...[job.id, job.claim, ending.state, ending.state === "retrying" ? null : now],
+    ...[ending.state === "retrying" ? ending.runAt : null, ending.state === "succeeded" ? ending.result : null],
+    "error" in ending ? JSON.stringify(ending.error) : null,
+  ])
+  const orders = new Set(ended.flatMap(({ job }) => job.orderKey ?? []))
+  const lanes = new Set(ended.flatMap(({ job }) => job.lane ?? []))
   return [
     {
-      sql: `UPDATE _jobs SET state = ?3, claim = NULL, finished_at = ?4, due_at = ?5, run_at = coalesce(?5, run_at), result = ?6,
-errors = ${appendError("?7")} WHERE id = ?1 AND claim = ?2 AND state = 'running' RETURNING id`,
-      params: [
-        ...[id, claim, ending.state, isFinal ? now : null],
-        ...[ending.state === "retrying" ? ending.runAt : null, ending.state === "succeeded" ? ending.result : null],
-        "error" in ending ? JSON.stringify(ending.error) : null,
-      ],
+      sql: `UPDATE _jobs SET state = e.value ->> 2, claim = NULL, finished_at = e.value ->> 3, due_at = e.value ->> 4,
+run_at = coalesce(e.value ->> 4, run_at), result = e.value ->> 5, errors = ${appendError("(e.value ->> 6)")}
+FROM json_each(?1) e WHERE _jobs.id = e.value ->> 0 AND _jobs.claim = e.value ->> 1 AND _jobs.state = 'running' RETURNING _jobs.id AS id`,
+      params: [JSON.stringify(entries)],
     },
-    ...releaseQueries({ orderKey, lane }, now),
+    ...[...orders].flatMap((orderKey) => releaseQueries({ orderKey, lane: null }, now)),
+    ...[...lanes].flatMap((lane) => releaseQueries({ orderKey: null, lane }, now)),
   ]
 }
 

@@ -1,80 +1,91 @@
 /** Writes how attempts ended: those that come while a write is under way go together in the next one. */
 
-import type { ResultRow } from "../db/query.ts"
-import { type Ending, endQueries } from "./end.ts"
-import type { ClaimedJob } from "./row.ts"
+import { type EndedAttempt, endQueries, releasedIds } from "./end.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
 
-/** Ends that are written at once; each may hold a result of 64 KiB. */
+/** Ends that are written at once. */
 const MOST_TOGETHER = 50
+/** Of their results and errors; a parameter of D1 holds 2 MB. */
+const MOST_CHARS = 400_000
 /** Pauses before an end that couldn't be written is tried again; the lease lasts longer. */
 const PAUSES_MS = [100, 1_000, 3_000]
 
-export interface Ended {
-  /** Whether the lease was still ours, so that the row says it now. */
-  readonly isWritten: boolean
-  /** Rows of jobs that may run because of it. */
-  readonly released: readonly ResultRow[][]
-}
-
-export type WriteEnd = (job: ClaimedJob, ending: Ending) => Promise<Ended>
+/** @returns Whether the lease was still ours, so that the row says it now. */
+export type WriteEnd = (ended: EndedAttempt) => Promise<boolean>
 
 interface Waiting {
-  readonly job: ClaimedJob
-  readonly ending: Ending
-  readonly resolve: (ended: Ended) => void
+  readonly ended: EndedAttempt
+  readonly resolve: (isWritten: boolean) => void
   readonly reject: (error: unknown) => void
 }
 
-/** One for each batch of messages: what one event of the platform began, another must not wait for. */
-export function createEnds(system: Pick<JobSystem, "d1" | "now">): WriteEnd {
+/**
+ * One for each batch of messages: what one event of the platform began, another must not wait for.
+ *
+ * @param release Tells the queue of jobs that may run now; never throws.
+ */
+export function createEnds(
+  system: Pick<JobSystem, "d1" | "now">,
+  release: (ids: readonly string[]) => Promise<void>,
+): WriteEnd {
   const waiting: Waiting[] = []
   let isWriting = false
 
-  async function write(): Promise<void> {
+  async function writeAll(): Promise<void> {
     isWriting = true
     await Promise.resolve()
-    while (waiting.length > 0) await writeTogether(waiting.splice(0, MOST_TOGETHER), system)
+    while (waiting.length > 0) await writeTogether(takeSome(waiting))
     isWriting = false
   }
 
-  return (job, ending) =>
+  /** One end that can't be written must not keep the others from it. */
+  async function writeTogether(items: readonly Waiting[]): Promise<void> {
+    try {
+      const written = await write(items.map(({ ended }) => ended))
+      for (const { ended, resolve } of items) resolve(written.has(ended.job.id))
+    } catch {
+      await Promise.all(items.map(writeAgain))
+    }
+  }
+
+  async function writeAgain({ ended, resolve, reject }: Waiting): Promise<void> {
+    let failure: unknown
+    for (const pauseMs of PAUSES_MS) {
+      await new Promise((done) => setTimeout(done, pauseMs))
+      try {
+        return resolve((await write([ended])).has(ended.job.id))
+      } catch (error) {
+        failure = error
+      }
+    }
+    reject(failure)
+  }
+
+  async function write(ended: readonly EndedAttempt[]): Promise<ReadonlySet<unknown>> {
+    const [written, ...released] = await writeJobs(system, endQueries(ended, system.now()))
+    await release(releasedIds(released))
+    return new Set(written!.map(({ id }) => id))
+  }
+
+  return (ended) =>
     new Promise((resolve, reject) => {
-      waiting.push({ job, ending, resolve, reject })
-      if (!isWriting) void write()
+      waiting.push({ ended, resolve, reject })
+      if (!isWriting) void writeAll()
     })
 }
 
-/** Never throws. One end that can't be written must not keep the others from it. */
-async function writeTogether(items: readonly Waiting[], system: Pick<JobSystem, "d1" | "now">): Promise<void> {
-  const parts = items.map(({ job, ending }) => endQueries(job, ending, system.now()))
-  try {
-    const rows = await writeJobs(system, parts.flat())
-    let start = 0
-    for (const [i, { resolve }] of items.entries()) {
-      const [ended, ...released] = rows.slice(start, start + parts[i]!.length)
-      start += parts[i]!.length
-      resolve({ isWritten: ended!.length > 0, released: ended!.length > 0 ? released : [] })
-    }
-  } catch {
-    await Promise.all(items.map((item) => writeAgain(item, system)))
-  }
+/** As many as fit, at least one. */
+function takeSome(waiting: Waiting[]): Waiting[] {
+  let chars = 0
+  const beyond = waiting.findIndex(({ ended }, i) => {
+    chars += sizeOf(ended)
+    return i > 0 && (i >= MOST_TOGETHER || chars > MOST_CHARS)
+  })
+  return waiting.splice(0, beyond < 0 ? waiting.length : beyond)
 }
 
-/** An earlier try may have been committed although it failed here: those that wait are told all the same. */
-async function writeAgain(
-  { job, ending, resolve, reject }: Waiting,
-  system: Pick<JobSystem, "d1" | "now">,
-): Promise<void> {
-  let failure: unknown
-  for (const pauseMs of PAUSES_MS) {
-    await new Promise((done) => setTimeout(done, pauseMs))
-    try {
-      const [ended, ...released] = await writeJobs(system, endQueries(job, ending, system.now()))
-      return resolve({ isWritten: ended!.length > 0, released })
-    } catch (error) {
-      failure = error
-    }
-  }
-  reject(failure)
+function sizeOf({ ending }: EndedAttempt): number {
+  return ending.state === "succeeded"
+    ? ending.result.length
+    : ending.error.message.length + (ending.error.stack?.length ?? 0)
 }
