@@ -2,7 +2,11 @@
 
 import { eq } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/d1"
+import { sqliteTable, text } from "drizzle-orm/sqlite-core"
+import { recordColumns } from "selvedge/tables"
 import { beforeEach, describe, expect, test } from "vitest"
+import { tableModel } from "../../src/schema/table-model.ts"
+import { recordTriggers } from "../../src/schema/triggers.ts"
 import * as tables from "../fixture/schema.ts"
 import { createFeed, d1, emptyFeed, range, recorder, writeTeams } from "./feed-scenario.ts"
 
@@ -50,6 +54,25 @@ describe("what a sink gets", () => {
     expect(sink.taken).toHaveLength(32)
     expect(sink.pages.length).toBeGreaterThan(1)
     for (const page of sink.pages) expect(JSON.stringify(page).length).toBeLessThan(6_000_000)
+  })
+
+  test("is whole, also of a table as wide as D1 allows", async () => {
+    const names = Array.from({ length: 96 }, (_, n) => `c${n}`)
+    const columns = Object.fromEntries(names.map((name) => [name, text()]))
+    const wide = sqliteTable("wide", { ...recordColumns(), ...columns })
+    const created = `CREATE TABLE wide (id TEXT PRIMARY KEY NOT NULL, created_at INTEGER, updated_at INTEGER, version INTEGER DEFAULT 1, ${names.map((name) => `${name} TEXT`)}) STRICT`
+    await d1.batch(
+      [created, ...recordTriggers(tableModel(wide)).map((trigger) => trigger.sql)].map((s) => d1.prepare(s)),
+    )
+    await d1.prepare(`INSERT INTO wide (id, ${names}) VALUES ('w', ${names.map((name) => `'${name}'`)})`).run()
+    await d1.prepare("UPDATE wide SET c0 = NULL, c50 = 'new', c95 = '[[1]]'").run()
+    await d1.prepare("DELETE FROM wide").run()
+    const sink = recorder("all")
+    await createFeed([sink]).feed.drain()
+    const first = Object.fromEntries(names.map((name) => [name, name]))
+    const second = { ...first, c0: null, c50: "new", c95: "[[1]]" }
+    expect(sink.taken.map(({ before }) => before)).toMatchObject([null, first, second] as object)
+    expect(sink.taken.map(({ after }) => after)).toMatchObject([first, second, null] as object)
   })
 
   test("comes once, however many drain at once", async () => {
@@ -101,7 +124,7 @@ describe("a drain", () => {
     const { feed } = createFeed([sink])
     const wakes: Promise<void>[] = []
     let endedAfter: number | undefined
-    for (let n = 0; n < 200; n++) {
+    for (let n = 0; n < 100; n++) {
       await writeTeams([`w${n}`])
       wakes.push(feed.drain())
       if (n === 3)
@@ -111,7 +134,7 @@ describe("a drain", () => {
     }
     expect(endedAfter).toBeLessThan(50)
     await Promise.all(wakes)
-    expect(sink.titles).toEqual(range(200, "w"))
+    expect(sink.titles).toEqual(range(100, "w"))
   })
 
   test("of an idle feed costs one read, which the sinks share, and asks for no alarm", async () => {
