@@ -65,6 +65,14 @@ test("a change is checked as a whole, and changes nothing when it is refused", a
   expect((await scenario.admin.get(path)).body).toEqual(registered)
 })
 
+test("a webhook whose collection is gone can be paused, but not enabled", async () => {
+  const { body } = await post(INPUT)
+  await scenario.d1.prepare("UPDATE _webhooks SET events = '[\"wishes.created\"]' WHERE id = ?").bind(body.id).run()
+  const enable = (enabled: boolean) => scenario.admin.patch(`/v1/admin/webhooks/${body.id}`, { body: { enabled } })
+  expect(await enable(false)).toMatchObject({ status: 200, body: { enabled: false } })
+  expect(await enable(true)).toMatchObject({ status: 422, body: { errors: [{ pointer: "/events/0" }] } })
+})
+
 test("what isn't there is not found, whatever is asked of it", async () => {
   for (const [method, path] of [
     ["get", "webhooks/x"],
