@@ -7,6 +7,9 @@ import type { SinkStatus } from "./sink.ts"
 /** The one object of the namespace has this name. */
 export const FEED_NAME = "feed"
 
+/** Under load, wakes are gathered: a pass costs a query however few changes it finds. */
+const GATHER_MS = 20
+
 export interface FeedSurroundings {
   readonly store: FeedStore
   wakeAt(at: number): Promise<void>
@@ -16,10 +19,14 @@ export interface FeedSurroundings {
 export abstract class FeedObject extends DurableObject {
   protected abstract openFeed(surroundings: FeedSurroundings): Promise<Feed>
   #feed: Promise<Feed> | undefined
+  #wokenAt = 0
+  #isGathering = false
 
-  /** A hint that something was committed; the caller doesn't wait for what comes of it. */
+  /** A hint that something was committed; the caller doesn't wait for what comes of it. An idle feed looks at once. */
   wake(): void {
-    this.#inBackground(this.drained())
+    if (this.#isGathering) return
+    this.#isGathering = true
+    this.#inBackground(this.#gather().then(() => this.drained()))
   }
 
   /** Resolves when every sink has what was committed before the call, or rests after a failure. */
@@ -39,6 +46,13 @@ export abstract class FeedObject extends DurableObject {
   /** Set after a failure alone. It waits for nothing, because no other alarm comes before it has ended. */
   override alarm(): void {
     this.wake()
+  }
+
+  async #gather(): Promise<void> {
+    const waitMs = Math.min(GATHER_MS, this.#wokenAt + GATHER_MS - Date.now())
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    this.#isGathering = false
+    this.#wokenAt = Date.now()
   }
 
   #open(): Promise<Feed> {

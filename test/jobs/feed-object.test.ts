@@ -38,7 +38,7 @@ test("a wake is answered at once, and every change reaches its reactions", async
   await sell()
   await sell()
   await feed.wake()
-  await vi.waitFor(async () => expect(await reactedTo()).toHaveLength(2))
+  await vi.waitFor(async () => expect(await reactedTo()).toHaveLength(2), 5_000)
 })
 
 test("it goes on where it was after an eviction, and asks for no alarm", async () => {
