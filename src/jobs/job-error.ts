@@ -6,7 +6,11 @@ const MOST_MESSAGE_CHARS = 2_000
 const MOST_STACK_CHARS = 8_000
 const MOST_CAUSES = 5
 
-export function toJobError({ attempts, startedAt }: ClaimedJob, error: unknown, now: number): JobError {
+export function toJobError(
+  { attempts, startedAt }: Pick<ClaimedJob, "attempts" | "startedAt">,
+  error: unknown,
+  now: number,
+): JobError {
   return {
     attempt: attempts,
     at: now,

@@ -5,23 +5,14 @@ import type { Change } from "../core/change.ts"
 import type { Query } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
 import { type JobDefinition, resolveLimits } from "./definition.ts"
-
-const MOST_MESSAGE_CHARS = 2_000
-const MOST_STACK_CHARS = 8_000
+import { toJobError } from "./job-error.ts"
 
 /**
  * The change itself is kept: `_changes` may be pruned by the time that somebody looks. After a crash it is buried again,
  * and still is one dead letter.
  */
 export function buryQuery(sink: string, change: Change, error: unknown, now: number): Query {
-  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
-  const entry = {
-    attempt: 1,
-    at: now,
-    durationMs: 0,
-    message: message.slice(0, MOST_MESSAGE_CHARS),
-    stack: stack?.slice(0, MOST_STACK_CHARS) ?? null,
-  }
+  const entry = toJobError({ attempts: 1, startedAt: now }, error, now)
   return {
     sql: `INSERT INTO _jobs (id, name, state, input, attempts, max_attempts, run_at, errors, created_at, started_at, finished_at)
 SELECT ?1, ?2, 'dead', ?3, 1, 1, ?4, ?5, ?4, ?4, ?4 WHERE NOT EXISTS (SELECT 1 FROM _jobs WHERE name = ?2 AND input = ?3)`,

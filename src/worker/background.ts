@@ -113,11 +113,13 @@ export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundi
 
 /** @returns What the clock does when it wakes. */
 export function openTick(options: BackgroundOptions): Tick {
-  const { feed, now } = options
+  const { feed, now, log } = options
   const system = openJobs(options, () => {})
   let sweptAt = 0
+  const told = (work: Promise<void>) =>
+    work.catch((error: unknown) => log({ level: "error", event: "feed_not_reached", causes: [String(error)] }))
   return async () => {
-    await feed.wake()
+    await told(feed.wake())
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
@@ -128,7 +130,7 @@ export function openTick(options: BackgroundOptions): Tick {
         sweepReceived(now()),
         sweepDeliveries(now()),
       ])
-      await feed.prune()
+      await told(feed.prune())
     }
     return next
   }
