@@ -89,12 +89,24 @@ test("a clock that lags behind the one that enqueued keeps no job waiting", asyn
   expect((await scenario.job(id)).state).toBe("succeeded")
 })
 
-test("jobs of one turn leave in one message batch, and the clock is asked once", async () => {
-  const scenario = createWorkScenario({ run: () => {} })
-  await Promise.all(Array.from({ length: 20 }, (_, n) => scenario.enqueue(n)))
+test("jobs of one batch leave in one call of the queue, and the clock is asked once", async () => {
+  const after = job("after", { input: z.object({}), run: () => {} })
+  const scenario = createWorkScenario(
+    { run: (_, ctx) => ctx.atomic(Array.from({ length: 20 }, () => ctx.enqueue(after, {}))) },
+    [after],
+  )
+  const { queue } = scenario.work.background.dispatch
+  const { sendBatch } = queue
+  const sizes: number[] = []
+  queue.sendBatch = (messages) => {
+    sizes.push(messages.length)
+    return sendBatch(messages)
+  }
+  await scenario.enqueue(1)
   await scenario.settled()
+  expect(sizes).toEqual([1, 20])
   expect(scenario.work.alarms).toEqual([scenario.now() + 30_000])
-  expect(await scenario.states()).toEqual({ succeeded: 20 })
+  expect((await scenario.jobs("after")).map(({ state }) => state)).toEqual(Array(20).fill("succeeded"))
 })
 
 test("with young jobs about the clock looks again as soon as a lost message needs it", async () => {
