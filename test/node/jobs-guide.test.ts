@@ -1,7 +1,7 @@
 /** The guide to jobs, made real: its files beside the shop's schema, its bank, and its requests from top to bottom. */
 
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -53,6 +53,13 @@ test("its code compiles", async () => {
     (error) => error,
   )
   expect(stdout).toBe("")
+})
+
+test("what an older project adds is what the shop has", async () => {
+  const [shown] = blocks.filter(({ language }) => language === "toml")
+  const config = await readFile(join(PROJECT_ROOT, "wrangler.toml"), "utf8")
+  const tables = config.replaceAll(/^#.*\n/gm, "")
+  for (const part of shown!.text.split("\n\n")) expect(tables).toContain(part)
 })
 
 /** The guide's own files; schema and Worker are the shop's. */
