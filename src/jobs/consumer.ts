@@ -13,6 +13,8 @@ import { type JobSystem, writeJobs } from "./system.ts"
 /** Jobs that one isolate runs at a time; a batch beyond them waits. */
 const MOST_RUNNING = 200
 const ROOM_CHECK_MS = 20
+/** After its time is up, a job's end is written by then. */
+const SETTLES_WITHIN_MS = 30_000
 /** How long a batch waits for its jobs before it makes way for the next one. */
 const PATIENCE_MS = 50
 /** After a batch has ended the platform lets its work go on for 30 s. Longer jobs are waited for. */
@@ -22,7 +24,8 @@ const LONGEST_RETRY_S = 300
 /** While a deploy spreads, a job may come to a Worker that doesn't know it yet. */
 const UNKNOWN_BACKOFF_MS = 60_000
 
-let running = 0
+/** When each job that this isolate runs is over for sure: the platform may end a run without a word. */
+const running = new Set<{ readonly overAt: number }>()
 
 /**
  * Messages are only hints, so all of them are answered: one that comes twice, late or for a job that was cancelled finds
@@ -36,24 +39,27 @@ export async function consume(
   later: (work: Promise<unknown>) => void,
 ): Promise<void> {
   // by its own timer: the runtime takes an event for hung that only waits for what others do
-  while (running >= MOST_RUNNING) await pause(ROOM_CHECK_MS)
-  running += messages.length
+  while (countRunning(system.now()) >= MOST_RUNNING) await pause(ROOM_CHECK_MS)
   const jobs = await claim(messages, system)
-  running -= messages.length - jobs.length
   const dispatcher = createDispatcher({ ...system, later })
   const writeEnd = createEnds(system, (ids) => release(ids, dispatcher, system))
   const long: Promise<void>[] = []
   const all = jobs.map((job) => {
-    const work = finish(job, system, dispatcher, writeEnd).finally(() => {
-      running--
-    })
-    later(work)
     const timeoutMs = system.definitions.get(job.name)?.timeoutMs ?? 0
+    const run = { overAt: system.now() + timeoutMs + SETTLES_WITHIN_MS }
+    running.add(run)
+    const work = finish(job, system, dispatcher, writeEnd).finally(() => running.delete(run))
+    later(work)
     if (timeoutMs > MAY_OUTLIVE_MS && !system.isLocal) long.push(work)
     return work
   })
   await Promise.race([Promise.all(all), pause(PATIENCE_MS)])
   await Promise.all(long)
+}
+
+function countRunning(now: number): number {
+  for (const run of running) if (run.overAt <= now) running.delete(run)
+  return running.size
 }
 
 function pause(ms: number): Promise<void> {

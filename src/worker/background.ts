@@ -6,6 +6,7 @@ import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
+import { Database } from "../db/database.ts"
 import { mailJob } from "../http/auth/mail-job.ts"
 import type { Backend } from "../index.ts"
 import type { Tick } from "../jobs/clock.ts"
@@ -27,6 +28,7 @@ import { sweepDeliveries } from "../webhooks/sweep.ts"
 
 /** How often what is too old is removed. */
 const SWEEP_EVERY_MS = 10 * 60_000
+const MOST_SWEEPS = 50
 
 export interface BackgroundOptions {
   readonly backend: Backend
@@ -123,15 +125,19 @@ export function openTick(options: BackgroundOptions): Tick {
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
-      await writeJobs(system, [
-        sweepAnswers(now()),
-        ...sweepQueries(now()),
-        ...sweepJobs(now()),
-        sweepReceived(now()),
-        sweepDeliveries(now()),
-      ])
+      await sweep(options)
       await told(feed.prune())
     }
     return next
+  }
+}
+
+/** In small steps, so that D1 does other things meanwhile. */
+async function sweep({ d1, now }: BackgroundOptions): Promise<void> {
+  for (let step = 0; step < MOST_SWEEPS; step++) {
+    const db = new Database(d1, { current: undefined })
+    const at = now()
+    await db.write([sweepAnswers(at), ...sweepQueries(at), ...sweepJobs(at), sweepReceived(at), sweepDeliveries(at)])
+    if (db.cost.rowsWritten === 0) return
   }
 }
