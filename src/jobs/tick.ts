@@ -24,6 +24,14 @@ FROM (SELECT min(due_at) AS at FROM _jobs WHERE due_at IS NOT NULL UNION ALL SEL
   params: [],
 }
 
+/** The queue of a developer's machine lives in memory: after a start all that wait for their message have lost it. */
+export function lostMessages(now: number): Query {
+  return {
+    sql: "UPDATE _jobs SET due_at = ?1 WHERE due_at > ?1 AND run_at <= ?1 AND state IN ('queued', 'retrying')",
+    params: [now],
+  }
+}
+
 /** @returns When it is next needed, in milliseconds since 1970. */
 export async function tick(system: JobSystem): Promise<number> {
   const now = system.now()

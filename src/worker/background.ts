@@ -17,7 +17,7 @@ import { reactionSink } from "../jobs/reactions.ts"
 import { buryQuery, refusedChangeJob } from "../jobs/refused-changes.ts"
 import { sweepJobs } from "../jobs/sweep.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
-import { tick } from "../jobs/tick.ts"
+import { lostMessages, tick } from "../jobs/tick.ts"
 import type { Mail, MailTransport } from "../mail/mail.ts"
 import { sweepAnswers } from "../records/idempotency.ts"
 import { deliveryJob } from "../webhooks/deliver.ts"
@@ -115,13 +115,16 @@ export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundi
 
 /** @returns What the clock does when it wakes. */
 export function openTick(options: BackgroundOptions): Tick {
-  const { feed, now, log } = options
+  const { feed, now, log, isLocal } = options
   const system = openJobs(options, () => {})
   let sweptAt = 0
+  let hasQueue = !isLocal
   const told = (work: Promise<void>) =>
     work.catch((error: unknown) => log({ level: "error", event: "feed_not_reached", causes: [String(error)] }))
   return async () => {
     await told(feed.wake())
+    if (!hasQueue) await writeJobs(system, [lostMessages(now())])
+    hasQueue = true
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
