@@ -6,6 +6,7 @@ import commonPasswords from "../auth/common-passwords.txt"
 import { createKeys } from "../auth/keys.ts"
 import type { AuthSettings } from "../auth/settings.ts"
 import { createTokens } from "../auth/tokens.ts"
+import { createWaker } from "../changes/waker.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
@@ -36,7 +37,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     now,
     epochs: { current: undefined },
     dispatch: dispatchOf(env),
-    feed: { wake: async () => feedOf(env).wake(), status: () => feedOf(env).status() },
+    feed: { wake: createWaker(async () => feedOf(env).wake(), now), status: () => feedOf(env).status() },
     log,
   }
   const data = createApp(options)
