@@ -20,10 +20,10 @@ const MOST_ATTEMPTS = 5
 /** RFC 8176 has no name for it. */
 const METHOD = "email-code"
 
-/** One trip. An earlier code is void at once. */
+/** One trip. An earlier code is void at once, and one that waits for its mail as well: it would void this one. */
 export async function mailCode(context: AuthContext, email: string): Promise<void> {
   await context.guessing.count("mail", email)
-  const mail = orderMail(context, "sign-in-code", { to: email, subject: email, besideOlder: true })
+  const mail = orderMail(context, "sign-in-code", { to: email, subject: email })
   await context.db.write([voidCode(email), ...mail.queries])
   mail.committed()
 }

@@ -113,7 +113,8 @@ test("10: mails to one address are limited, with the same answer for all", async
   const answers = await Promise.all(Array.from({ length: 12 }, () => scenario.auth("email/code", { email })))
   expect(answers.filter(({ status }) => status === 202)).toHaveLength(10)
   expect(answers.filter(({ status }) => status === 429)).toHaveLength(2)
-  expect(await scenario.mails(email)).toHaveLength(10)
+  // each voids the one before, whose mail hasn't gone yet
+  expect(await scenario.mails(email)).toHaveLength(1)
 })
 
 test("12: of 20 parallel redemptions of the right code one succeeds, with one account and one session", async () => {

@@ -210,11 +210,10 @@ test("a message that comes twice mails once, and one that is lost is found by th
   const scenario = createAuthScenario()
   const [twice, lost] = [newAddress(), newAddress()]
   await scenario.auth("email/code", { email: twice })
-  await scenario.auth("email/code", { email: twice })
   scenario.work.messages.push(...scenario.work.messages.map(({ body }) => toMessage(body)))
   await scenario.settled()
   scenario.work.messages.push(toMessage({ id: (await lastJob()).id }))
-  expect(await scenario.mails(twice)).toHaveLength(2)
+  expect(await scenario.mails(twice)).toHaveLength(1)
 
   await scenario.auth("email/code", { email: lost })
   scenario.work.messages.splice(0)
@@ -279,6 +278,20 @@ test("of two links that were asked for before the first was sent, one mail goes 
   expect(await scenario.mails(email)).toHaveLength(1)
   const { secret } = await scenario.mail(email)
   expect(await scenario.call("POST", `/v1/auth/pages/sign-in?token=${secret}`)).toMatchObject({ status: 303 })
+})
+
+test("13: a code whose mail had to wait doesn't void the newer one, and no longer comes", async () => {
+  const scenario = createAuthScenario()
+  const email = newAddress()
+  const provider = watchProvider(scenario, email)
+  provider.failures = 1
+  await scenario.auth("email/code", { email })
+  await scenario.settled()
+  await scenario.auth("email/code", { email })
+  await pass(scenario, 60_000)
+  expect(provider.seen).toHaveLength(2)
+  const { secret: code } = provider.seen[1]!
+  expect(await scenario.auth("email/code/redeem", { email, code })).toMatchObject({ status: 200 })
 })
 
 test("6: a new password takes back the links, codes and resets whose mails still wait", async () => {
