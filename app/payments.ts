@@ -1,7 +1,7 @@
 /** How an order is paid: the gateway, the job that asks it for the money, and the webhook that says how that ended. */
 
 import { and, eq, inArray, sql } from "drizzle-orm"
-import { type JobContext, job, webhook } from "selvedge"
+import { type JobContext, JobFailure, job, webhook } from "selvedge"
 import * as z from "zod"
 import { films, orderItems, orders } from "./schema.ts"
 
@@ -46,7 +46,10 @@ async function openGateway({ variable, now }: JobContext): Promise<PaymentGatewa
   return fakeGateway(variable(SECRET) ?? "", now)
 }
 
-/** What is pending becomes paid or failed, once: whatever comes later finds it pending no more. */
+/**
+ * What is pending becomes paid or failed, once: whatever comes later finds it pending no more. Money for an order that has
+ * failed becomes a dead letter, for somebody to give it back.
+ */
 export const paymentOutcome = webhook({
   path: CALLBACK_PATH,
   secret: SECRET,
@@ -56,7 +59,10 @@ export const paymentOutcome = webhook({
     const isPending = and(eq(orders.id, data.orderId), eq(orders.state, "pending"))
     if (type === "payment.succeeded") {
       await db.update(orders).set({ state: "paid" }).where(isPending)
-      return
+      const order = await db.select().from(orders).where(eq(orders.id, data.orderId)).get()
+      if (order?.state === "paid") return
+      const trouble = `order ${data.orderId} is ${order?.state ?? "unknown"}, but was paid for: give the money back`
+      throw new JobFailure(trouble, { final: true })
     }
     const bought = db
       .select({ filmId: orderItems.filmId })

@@ -1,6 +1,6 @@
 /** What the shop does beyond its collections. */
 
-import { and, eq, gte, inArray, sql } from "drizzle-orm"
+import { and, eq, gte, sql } from "drizzle-orm"
 import { ApplicationError, endpoint, expectRows, type Router, signedIn } from "selvedge"
 import { newId } from "selvedge/tables"
 import * as z from "zod"
@@ -52,6 +52,7 @@ export function routes(app: Router<typeof collections>) {
     const id = newId()
     const items = lines.map(({ filmId, title, quantity, priceCents }) => ({ filmId, title, quantity, priceCents }))
     const totalCents = items.reduce((sum, item) => sum + item.quantity * item.priceCents, 0)
+    const bought = JSON.stringify(lines.map(({ id, quantity }) => [id, quantity]))
     const body = { id, state: "pending", totalCents, items } as const
     await atomic(
       [
@@ -72,12 +73,9 @@ export function routes(app: Router<typeof collections>) {
         ...items.map(({ title: _, ...item }) => db.insert(orderItems).values({ orderId: id, ...item })),
         enqueue(payment, { orderId: id, callbackUrl: new URL(CALLBACK_PATH, c.req.url).href }),
         enqueue(receipt, { orderId: id }),
-        db.delete(cart).where(
-          inArray(
-            cart.id,
-            lines.map((line) => line.id),
-          ),
-        ),
+        db
+          .delete(cart)
+          .where(sql`(${cart.id}, ${cart.quantity}) IN (SELECT value ->> 0, value ->> 1 FROM json_each(${bought}))`),
         expectRows(lines.length, "cart_changed", "The cart changed meanwhile; look at it again."),
       ],
       { status: 201, body },

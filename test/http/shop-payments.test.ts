@@ -113,6 +113,22 @@ describe("an order that isn't paid", () => {
     expect(new Set(states).size).toBe(1)
   })
 
+  test("and is paid for after all stays failed, and the operator learns of it by a dead letter", async () => {
+    const scenario = createShopScenario()
+    const ada = await scenario.buyer()
+    const { body: order } = await scenario.checkout(ada, await scenario.film(DECLINED, 5))
+    await scenario.settled()
+    await scenario.callback("payment.succeeded", order.id)
+    await scenario.settled()
+    expect(await scenario.orderState(order.id)).toBe("failed")
+    const outcomes = await scenario.jobs("webhook:payments.webhook")
+    const late = outcomes.find(
+      ({ input: { body } }) => body.type === "payment.succeeded" && body.data.orderId === order.id,
+    )
+    expect(late).toMatchObject({ state: "dead", attempts: 1 })
+    expect(late!.errors[0]!.message).toBe(`order ${order.id} is failed, but was paid for: give the money back`)
+  })
+
   test("waits as a dead letter where there is no gateway, and is paid when the operator tries again", async () => {
     const scenario = createShopScenario()
     scenario.variables.SELVEDGE_LOCAL = "false"
@@ -163,6 +179,19 @@ describe("the checkout", () => {
     expect(await count()).toBe(before)
     expect(scenario.work.messages).toHaveLength(0)
     expect(await scenario.stockOf(filmId)).toBe(1)
+  })
+
+  test("takes nothing out of a cart that another tab is changing", async () => {
+    const scenario = createShopScenario()
+    const ada = await scenario.buyer()
+    const filmId = await scenario.film(1_000, 5)
+    const race = "CREATE TRIGGER race AFTER INSERT ON orders BEGIN UPDATE cart SET quantity = 3; END"
+    await scenario.d1.exec(race)
+    const answer = await scenario.checkout(ada, filmId, 2)
+    await scenario.d1.exec("DROP TRIGGER race")
+    expect([answer.status, answer.body.code]).toEqual([422, "cart_changed"])
+    expect(await scenario.stockOf(filmId)).toBe(5)
+    expect((await ada.get("/v1/cart")).body.data).toMatchObject([{ filmId, quantity: 2 }])
   })
 
   test("is told by nobody but the gateway how it ended", async () => {
