@@ -102,18 +102,31 @@ async function attempt(
   })
   const fault = addressFault(url, { isLocal, own })
   if (fault) return fail(`not called: its URL ${fault}`)
-  const sealed = [subject.secret, ...(at < (subject.previousUntil ?? 0) ? [subject.previousSecret!] : [])]
-  let opened: OpenedSecret[]
+  let newest: OpenedSecret
   try {
-    opened = await Promise.all(sealed.map((secret) => openWebhookSecret(keys, subject.webhookId, secret)))
+    newest = await openWebhookSecret(keys, subject.webhookId, subject.secret)
   } catch (error) {
     return fail((error as Error).message)
   }
-  const secrets = opened.map(({ secret }) => secret)
+  const secrets = [newest.secret, ...(await previousSecrets(keys, subject, at))]
   const headers = signedHeaders(secrets, id, at, body)
   const told = [...secrets, ...headers["webhook-signature"].split(" ")].map((text) => text.replace(/^(whsec_|v1,)/, ""))
   const attempted = await callReceiver({ url, headers, body, secrets: told }, { fetch, now, signal })
-  return { ...attempted, resealed: opened[0]!.resealed }
+  return { ...attempted, resealed: newest.resealed }
+}
+
+/** One that can't be read any more is why the webhook was rotated: the newest signs alone. */
+async function previousSecrets(
+  keys: Secrets,
+  { webhookId, previousSecret, previousUntil }: Subject,
+  at: number,
+): Promise<string[]> {
+  if (at >= (previousUntil ?? 0)) return []
+  try {
+    return [(await openWebhookSecret(keys, webhookId, previousSecret!)).secret]
+  } catch {
+    return []
+  }
 }
 
 /** The Worker's secret before is dropped one day, and with it what only that can open. */

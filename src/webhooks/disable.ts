@@ -1,5 +1,7 @@
 /** Disabling a webhook: what waits for it ends, and whoever registered it is told by mail. */
 
+import { STANDS } from "../auth/users.ts"
+import type { Clock } from "../core/clock.ts"
 import type { Query } from "../db/query.ts"
 import { type JobDefinition, resolveLimits } from "../jobs/definition.ts"
 import { appendError } from "../jobs/end.ts"
@@ -52,13 +54,14 @@ AND NOT EXISTS (SELECT 1 FROM _webhooks WHERE id = ?4 AND disabled_for IS NULL)`
 
 export interface NoticeOptions {
   readonly system: Pick<JobSystem, "d1">
+  readonly now: Clock
   readonly transport: MailTransport
   /** As mails name it. */
   readonly projectName: string
 }
 
 /** The job that tells the owner. */
-export function noticeJob({ system, transport, projectName }: NoticeOptions): JobDefinition {
+export function noticeJob({ system, now, transport, projectName }: NoticeOptions): JobDefinition {
   return {
     ...resolveLimits(NOTICE_JOB, {}),
     check: (input) => input,
@@ -67,8 +70,8 @@ export function noticeJob({ system, transport, projectName }: NoticeOptions): Jo
       const [rows] = await writeJobs(system, [
         {
           sql: `SELECT w.url, w.disabled_for AS reason, u.email FROM _webhooks w JOIN _users u ON u.id = w.owner_id
-WHERE w.id = ? AND w.disabled_for IS NOT NULL AND u.email IS NOT NULL AND u.deleted_at IS NULL`,
-          params: [(input as { webhookId: string }).webhookId],
+WHERE w.id = ? AND w.disabled_for IS NOT NULL AND u.email IS NOT NULL AND ${STANDS}`,
+          params: [(input as { webhookId: string }).webhookId, now()],
         },
       ])
       const [row] = rows!

@@ -5,9 +5,9 @@ const MOST_CHARS = 1_024
 const LOOKED_AT_CHARS = 8 * MOST_CHARS
 const REMOVED = "[removed]"
 
-/** In JSON, forms, headers: a telling name, and the value after it. */
+/** In JSON, forms, headers, XML: a telling name, and the value after it. */
 const NAMED =
-  /((?:authorization|cookie|password|passwd|secret|token|signature|api[-_]?key|credentials?)["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}]+(?: +[A-Za-z0-9+/=._~-]{8,})?)/gi
+  /((?:authorization|cookie|password|passwd|secret|token|signature|api[-_]?key|credentials?)["']?\s*[:=>]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}<]+(?: +[A-Za-z0-9+/=._~-]{8,})?)/gi
 const SCHEMES = /\b(bearer|basic|digest)\s+[A-Za-z0-9+/=._~-]{6,}/gi
 const TOKENS = /\bwhsec_[A-Za-z0-9+/=_-]+|\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g
 

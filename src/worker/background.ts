@@ -87,7 +87,7 @@ function webhookJobs(options: BackgroundOptions): JobDefinition[] {
   const own = url === undefined ? [] : [url]
   return [
     deliveryJob({ system: { d1 }, secrets, fetch, isLocal, own, now, dispatcher }),
-    noticeJob({ system: { d1 }, transport, projectName: name }),
+    noticeJob({ system: { d1 }, now, transport, projectName: name }),
   ]
 }
 
