@@ -42,7 +42,9 @@ export async function consume(
   while (countRunning(system.now()) >= MOST_RUNNING) await pause(ROOM_CHECK_MS)
   const jobs = await claim(messages, system)
   const dispatcher = createDispatcher({ ...system, later })
-  const writeEnd = createEnds(system, (ids) => release(ids, dispatcher, system))
+  const writeEnd = createEnds(system, (ids) => {
+    for (const id of ids) dispatcher.committed({ id, runAt: 0 })
+  })
   const long: Promise<void>[] = []
   const all = jobs.map((job) => {
     const timeoutMs = system.definitions.get(job.name)?.timeoutMs ?? 0
@@ -98,15 +100,6 @@ async function finish(job: ClaimedJob, system: JobSystem, dispatcher: Dispatcher
     if (ending.state === "retrying") dispatcher.committed({ id: job.id, runAt: ending.runAt })
   } catch (error) {
     log({ level: "error", event: "job_not_settled", ...facts, causes: [String(error)] })
-  }
-}
-
-/** What can't be sent is found by the clock. */
-async function release(ids: readonly string[], dispatcher: Dispatcher, { log }: JobSystem): Promise<void> {
-  try {
-    await dispatcher.send(ids)
-  } catch (error) {
-    log({ level: "error", event: "jobs_not_sent", count: ids.length, causes: [String(error)] })
   }
 }
 

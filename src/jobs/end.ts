@@ -8,7 +8,13 @@ import type { ClaimedJob, JobError } from "./row.ts"
 
 /** Of all attempts, so many errors are kept. */
 const MOST_ERRORS = 20
-export const MOST_RESULT_BYTES = 64 * 1024
+/** Of input and errors: a row of D1 holds 2 MB, and the input of a reaction is as large as what was written. */
+const MOST_ROW_BYTES = 1_500_000
+/**
+ * Jobs of a lane that one write tells the queue of, in each of their two states; no batch ends more. Where there is room
+ * for more, most of them have their messages.
+ */
+const MOST_RELEASED = 10
 /** Times that JavaScript and SQL can hold. */
 const LONGEST_WAIT_MS = 100 * 365 * 24 * 3_600_000
 
@@ -46,9 +52,14 @@ FROM json_each(?1) e WHERE _jobs.id = e.value ->> 0 AND _jobs.claim = e.value ->
   ]
 }
 
-/** SQL of the errors with one more, the oldest left out. */
+/**
+ * SQL of the errors with one more, the oldest left out; all of them where the row would be too large. Those that can't be
+ * read are replaced: a statement that writes many rows must not fail for one.
+ */
 export function appendError(error: string): string {
-  return `iif(${error} IS NULL, errors, json_insert(iif(json_array_length(errors) >= ${MOST_ERRORS}, json_remove(errors, '$[0]'), errors), '$[#]', json(${error})))`
+  const isLost = `NOT json_valid(errors) OR json_type(errors) <> 'array' OR octet_length(input) + octet_length(errors) > ${MOST_ROW_BYTES}`
+  const kept = `CASE WHEN ${isLost} THEN '[]' WHEN json_array_length(errors) >= ${MOST_ERRORS} THEN json_remove(errors, '$[0]') ELSE errors END`
+  return `iif(${error} IS NULL, errors, json_insert(${kept}, '$[#]', json(${error})))`
 }
 
 /** The jobs that waited for this one: the next of its order, and as many of its lane as there is room for. */
@@ -73,7 +84,7 @@ function waitingInLane(state: "queued" | "retrying"): string {
   - (SELECT count(*) FROM _jobs WHERE lane = ?1 AND state = 'running' AND finished_at IS NULL)`
   return `SELECT id FROM (SELECT id FROM _jobs j WHERE lane = ?1 AND state = '${state}' AND finished_at IS NULL AND run_at <= ?2
 AND (order_key IS NULL OR NOT EXISTS (SELECT 1 FROM _jobs e WHERE e.order_key = j.order_key AND e.finished_at IS NULL AND e.position < j.position))
-ORDER BY run_at LIMIT max(0, ${room}))`
+ORDER BY run_at LIMIT max(0, min(${MOST_RELEASED}, ${room})))`
 }
 
 /** Each half reads its index in order, and stops when the room is taken. */

@@ -22,12 +22,9 @@ interface Waiting {
 /**
  * One for each batch of messages: what one event of the platform began, another must not wait for.
  *
- * @param release Tells the queue of jobs that may run now; never throws.
+ * @param release Tells the queue of jobs that may run now; nothing waits for it, since the other leases run out.
  */
-export function createEnds(
-  system: Pick<JobSystem, "d1" | "now">,
-  release: (ids: readonly string[]) => Promise<void>,
-): WriteEnd {
+export function createEnds(system: Pick<JobSystem, "d1" | "now">, release: (ids: readonly string[]) => void): WriteEnd {
   const waiting: Waiting[] = []
   let isWriting = false
 
@@ -63,7 +60,7 @@ export function createEnds(
 
   async function write(ended: readonly EndedAttempt[]): Promise<ReadonlySet<unknown>> {
     const [written, ...released] = await writeJobs(system, endQueries(ended, system.now()))
-    await release(releasedIds(released))
+    release(releasedIds(released))
     return new Set(written!.map(({ id }) => id))
   }
 

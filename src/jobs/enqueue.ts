@@ -11,7 +11,7 @@ export const MOST_INPUT_BYTES = 256 * 1024
 /** A message that wasn't answered by then is taken for lost. */
 export const LOST_AFTER_MS = 30_000
 /** The last time that a `Date` can hold. */
-const LATEST = 8_640_000_000_000_000
+export const LATEST = 8_640_000_000_000_000
 /** An equal job may end between our insert, which it stops, and our question for it. */
 const MOST_TRIES = 5
 

@@ -2,6 +2,8 @@
 
 import type { JobState } from "../core/job.ts"
 import type { ResultRow } from "../db/query.ts"
+import { LATEST } from "./enqueue.ts"
+import { readJsonText } from "./json-text.ts"
 import type { JobError } from "./row.ts"
 
 /** Times are RFC 3339 text. */
@@ -29,14 +31,14 @@ export const MANAGED_COLUMNS = `id, name, state, input, result, attempts, max_at
 started_at AS "startedAt", finished_at AS "finishedAt", errors, progress, trace_id AS "traceId", created_at AS "createdAt"`
 
 export function toManagedJob(row: ResultRow): ManagedJob {
-  const errors = (JSON.parse(row.errors as string) as JobError[]).map((error) => ({ ...error, at: toTime(error.at)! }))
-  const progress = parse(row.progress) as [number, number] | null
+  const errors = listOf<JobError>(row.errors).map((error) => ({ ...error, at: toTime(error.at)! }))
+  const [done, total] = listOf<number>(row.progress)
   return {
     id: row.id as string,
     name: row.name as string,
     state: row.state as JobState,
-    input: parse(row.input),
-    result: parse(row.result),
+    input: shown(row.input),
+    result: shown(row.result),
     attempts: row.attempts as number,
     maxAttempts: row.maxAttempts as number,
     runAt: toTime(row.runAt)!,
@@ -44,10 +46,15 @@ export function toManagedJob(row: ResultRow): ManagedJob {
     finishedAt: toTime(row.finishedAt),
     error: newestOf(errors),
     errors,
-    progress: progress && { done: progress[0], total: progress[1] },
+    progress: done === undefined || total === undefined ? null : { done, total },
     traceId: row.traceId as string | null,
     createdAt: toTime(row.createdAt)!,
   }
+}
+
+function listOf<T>(json: unknown): T[] {
+  const list = readJsonText<unknown>(json, [])
+  return Array.isArray(list) ? list : []
 }
 
 function newestOf(errors: ManagedJob["errors"]): ManagedJob["error"] {
@@ -56,16 +63,11 @@ function newestOf(errors: ManagedJob["errors"]): ManagedJob["error"] {
 }
 
 /** What is no JSON is shown as it is: somebody has to find out why. */
-function parse(json: unknown): unknown {
-  if (typeof json !== "string") return null
-  try {
-    return JSON.parse(json)
-  } catch {
-    return json
-  }
+function shown(json: unknown): unknown {
+  return readJsonText<unknown>(json, json)
 }
 
-/** @param ms Milliseconds since 1970, or null. */
+/** @param ms Milliseconds since 1970; null for what isn't. */
 export function toTime(ms: unknown): string | null {
-  return typeof ms === "number" ? new Date(ms).toISOString() : null
+  return typeof ms === "number" && Math.abs(ms) <= LATEST ? new Date(ms).toISOString() : null
 }

@@ -5,8 +5,7 @@ import { JobFailure } from "../core/job.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { LEASE_MS, renewQuery } from "./claim.ts"
 import type { JobDefinition, JobRun } from "./definition.ts"
-import { MOST_RESULT_BYTES } from "./end.ts"
-import { toJsonText } from "./json-text.ts"
+import { toResultText } from "./json-text.ts"
 import type { ClaimedJob } from "./row.ts"
 import { createOnce } from "./steps.ts"
 
@@ -62,18 +61,9 @@ export async function runJob(job: ClaimedJob, definition: JobDefinition, { now, 
       Promise.resolve().then(() => definition.run(JSON.parse(job.input), context)),
       aborted,
     ])
-    return toResult(job.name, result)
+    return toResultText(`job ${job.name}`, result)
   } finally {
     clearInterval(renewal)
     clearTimeout(timeout)
-  }
-}
-
-/** The work is done by then: to do it again for a result that can't be kept would help nobody. */
-function toResult(name: string, value: unknown): string {
-  try {
-    return toJsonText(`job ${name}: its result`, value, MOST_RESULT_BYTES)
-  } catch (error) {
-    throw new JobFailure((error as Error).message, { final: true, cause: error })
   }
 }

@@ -2,8 +2,7 @@
 
 import type { Query, ResultRow } from "../db/query.ts"
 import type { Once } from "./definition.ts"
-import { MOST_RESULT_BYTES } from "./end.ts"
-import { toJsonText } from "./json-text.ts"
+import { toResultText } from "./json-text.ts"
 import type { ClaimedJob } from "./row.ts"
 
 const HELD = "EXISTS (SELECT 1 FROM _jobs WHERE id = ?1 AND claim = ?3 AND state = 'running')"
@@ -28,7 +27,7 @@ export function createOnce(
     const [before] = await write([select])
     if (before![0]!.held !== 1) return lost()
     if (before![0]!.result !== null) return JSON.parse(before![0]!.result as string)
-    const result = toJsonText(`step ${name}: its result`, await step(`${id}:${name}`), MOST_RESULT_BYTES)
+    const result = toResultText(`step ${name}`, await step(`${id}:${name}`))
     const insert = {
       sql: `INSERT INTO _job_steps (job_id, name, result, created_at) SELECT ?1, ?2, ?4, ?5 WHERE ${HELD} ON CONFLICT DO NOTHING`,
       params: [id, name, claim, result, now()],

@@ -119,17 +119,18 @@ export function openTick(options: BackgroundOptions): Tick {
   const system = openJobs(options, () => {})
   let sweptAt = 0
   let hasQueue = !isLocal
-  const told = (work: Promise<void>) =>
-    work.catch((error: unknown) => log({ level: "error", event: "feed_not_reached", causes: [String(error)] }))
+  const told = (event: string, work: Promise<void>) =>
+    work.catch((error: unknown) => log({ level: "error", event, causes: [String(error)] }))
   return async () => {
-    await told(feed.wake())
+    // jobs wait for neither the feed nor the sweep
+    void told("feed_not_reached", feed.wake())
     if (!hasQueue) await writeJobs(system, [lostMessages(now())])
     hasQueue = true
     const next = await tick(system)
     if (now() - sweptAt >= SWEEP_EVERY_MS) {
       sweptAt = now()
-      await sweep(options)
-      await told(feed.prune())
+      void told("feed_not_reached", feed.prune())
+      await told("sweep_failed", sweep(options))
     }
     return next
   }

@@ -178,6 +178,19 @@ test("ctx.once doesn't repeat a step that ended, and gives each the same key in 
   expect((await scenario.job(id)).result).toEqual([{ receipt: 1 }, { receipt: 2 }, { receipt: 1 }])
 })
 
+test("a step whose result can't be kept isn't done again", async () => {
+  let steps = 0
+  const scenario = createWorkScenario({ run: (_, ctx) => ctx.once("large", () => "x".repeat(70_000 + steps++)) })
+  const id = await scenario.enqueue(1)
+  await scenario.settled()
+  expect(await scenario.job(id)).toMatchObject({
+    state: "dead",
+    attempts: 1,
+    errors: [{ message: expect.stringContaining("step large: its result") }],
+  })
+  expect(steps).toBe(1)
+})
+
 test("progress stands in the row while the job runs", async () => {
   let seen: unknown
   const scenario = createWorkScenario({

@@ -90,6 +90,23 @@ test("a lane is told of as many jobs as it has room for, not of its whole backlo
   expect(messages).toBeLessThan(120)
 })
 
+test("a wide lane with room for all costs few messages more than jobs", async () => {
+  const scenario = createWorkScenario({ concurrency: 1_000, run: () => {} })
+  await scenario.insert(500)
+  const queue = (await scenario.jobs("work")).map(({ id }) => toMessage({ id }))
+  let messages = queue.length
+  while (queue.length > 0) {
+    scenario.work.messages.push(...queue.splice(0, 5))
+    await scenario.work.go()
+    const sent = scenario.work.messages.splice(0)
+    messages += sent.length
+    queue.push(...sent)
+    if (messages > 10_000) break
+  }
+  expect(messages).toBeLessThan(2_000)
+  expect(await scenario.states()).toEqual({ succeeded: 500 })
+})
+
 test("a clock that jumps a day ahead ends all leases; what runs goes on, and the repeat ends the job", async () => {
   let runs = 0
   const scenario = createWorkScenario({
