@@ -41,6 +41,12 @@ export function readJsonText<T>(text: unknown, otherwise: T): T {
   }
 }
 
+/** As {@link readJsonText}; nothing where it is no list. */
+export function readJsonList<T>(text: unknown): T[] {
+  const list = readJsonText<unknown>(text, [])
+  return Array.isArray(list) ? list : []
+}
+
 function stringify(what: string, value: unknown): string {
   let text: string | undefined
   try {

@@ -3,7 +3,7 @@
 import type { JobState } from "../core/job.ts"
 import type { ResultRow } from "../db/query.ts"
 import { LATEST } from "./enqueue.ts"
-import { readJsonText } from "./json-text.ts"
+import { readJsonList, readJsonText } from "./json-text.ts"
 import type { JobError } from "./row.ts"
 
 /** Times are RFC 3339 text. */
@@ -31,8 +31,8 @@ export const MANAGED_COLUMNS = `id, name, state, input, result, attempts, max_at
 started_at AS "startedAt", finished_at AS "finishedAt", errors, progress, trace_id AS "traceId", created_at AS "createdAt"`
 
 export function toManagedJob(row: ResultRow): ManagedJob {
-  const errors = listOf<JobError>(row.errors).map((error) => ({ ...error, at: toTime(error.at)! }))
-  const [done, total] = listOf<number>(row.progress)
+  const errors = readJsonList<JobError>(row.errors).map((error) => ({ ...error, at: toTime(error.at)! }))
+  const [done, total] = readJsonList<number>(row.progress)
   return {
     id: row.id as string,
     name: row.name as string,
@@ -50,11 +50,6 @@ export function toManagedJob(row: ResultRow): ManagedJob {
     traceId: row.traceId as string | null,
     createdAt: toTime(row.createdAt)!,
   }
-}
-
-function listOf<T>(json: unknown): T[] {
-  const list = readJsonText<unknown>(json, [])
-  return Array.isArray(list) ? list : []
 }
 
 function newestOf(errors: ManagedJob["errors"]): ManagedJob["error"] {

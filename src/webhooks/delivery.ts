@@ -3,6 +3,7 @@
 import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { LOST_AFTER_MS } from "../jobs/enqueue.ts"
+import { readJsonList } from "../jobs/json-text.ts"
 import { toTime } from "./webhook.ts"
 
 export const DELIVERY_JOB = "delivery"
@@ -56,7 +57,7 @@ export const DELIVERY_COLUMNS = `d.id, d.webhook_id AS "webhookId", d.event, ${D
 (SELECT j.run_at FROM _jobs j WHERE j.id = d.id AND j.state IN ('queued', 'retrying') AND j.finished_at IS NULL) AS "nextAt"`
 
 export function toDelivery(row: ResultRow): Delivery {
-  const attempts = JSON.parse(row.attempts as string) as Attempt[]
+  const attempts = readJsonList<Attempt>(row.attempts)
   return {
     id: row.id as string,
     webhookId: row.webhookId as string,
@@ -156,8 +157,8 @@ WHERE d.id = ? AND w.disabled_for IS NOT NULL`,
 
 export function appendAttempt(id: string, attempt: Attempt, state: Delivery["state"]): Query {
   return {
-    sql: `UPDATE _deliveries SET state = ?3, attempts = json_insert(
-  iif(json_array_length(attempts) >= ${MOST_KEPT_ATTEMPTS}, json_remove(attempts, '$[0]'), attempts), '$[#]', json(?2)) WHERE id = ?1`,
+    sql: `UPDATE _deliveries SET state = ?3, attempts = json_insert(CASE WHEN NOT json_valid(attempts) THEN '[]'
+  WHEN json_array_length(attempts) >= ${MOST_KEPT_ATTEMPTS} THEN json_remove(attempts, '$[0]') ELSE attempts END, '$[#]', json(?2)) WHERE id = ?1`,
     params: [id, JSON.stringify(attempt), state],
   }
 }

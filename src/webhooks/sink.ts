@@ -1,6 +1,6 @@
 /** The sink of the feed that makes a delivery of each change that a webhook asked for. */
 
-import { FilterError, type FilterNode, NEVER } from "../access/filter.ts"
+import { type FilterNode, NEVER } from "../access/filter.ts"
 import { matches } from "../access/filter-match.ts"
 import type { Collection, Collections } from "../access/model.ts"
 import type { Sink } from "../changes/sink.ts"
@@ -9,6 +9,7 @@ import type { Query } from "../db/query.ts"
 import type { Dispatcher } from "../jobs/dispatch.ts"
 import { LOST_AFTER_MS } from "../jobs/enqueue.ts"
 import { handOverQueries, takenUpTo } from "../jobs/hand-over.ts"
+import { readJsonList } from "../jobs/json-text.ts"
 import { EVENT_OF } from "../jobs/reactions.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { newId } from "../schema/record-columns.ts"
@@ -80,7 +81,7 @@ function readListener({ id, events, filter }: ListenerRow, { log }: Pick<JobSyst
   const parsed = new Map<Collection, FilterNode>()
   return {
     id,
-    events: JSON.parse(events),
+    events: readJsonList(events),
     filterFor(collection) {
       const known = parsed.get(collection)
       if (known) return known
@@ -88,9 +89,8 @@ function readListener({ id, events, filter }: ListenerRow, { log }: Pick<JobSyst
       try {
         node = parseWebhookFilter(filter === null ? {} : JSON.parse(filter), collection)
       } catch (error) {
-        if (!(error instanceof FilterError)) throw error
         // the schema has moved on since it was registered; without its filter it would get what it never asked for
-        log({ level: "error", event: "webhook_filter_broken", webhookId: id, causes: [error.message] })
+        log({ level: "error", event: "webhook_filter_broken", webhookId: id, causes: [String(error)] })
         node = NEVER
       }
       parsed.set(collection, node)

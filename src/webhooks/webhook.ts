@@ -1,6 +1,7 @@
 /** A webhook as its row tells it. */
 
 import type { ResultRow } from "../db/query.ts"
+import { readJsonList, readJsonText } from "../jobs/json-text.ts"
 
 /** Why it gets nothing: it answered 410, it failed for days, or an admin said so. */
 export type DisabledFor = "gone" | "failing" | "paused"
@@ -27,8 +28,8 @@ export function toWebhook(row: ResultRow): Webhook {
   return {
     id: row.id as string,
     url: row.url as string,
-    events: JSON.parse(row.events as string),
-    filter: row.filter === null ? null : JSON.parse(row.filter as string),
+    events: readJsonList(row.events),
+    filter: readJsonText(row.filter, null),
     ordered: row.ordered === 1,
     enabled: row.disabledFor === null,
     disabledFor: row.disabledFor as DisabledFor | null,
