@@ -131,6 +131,23 @@ describe("a change that a sink refuses", () => {
     expect(picky.taken.at(-1)).toEqual(healthy.taken[17])
   })
 
+  test("holds up nothing after it, though it is too large to be kept whole", async () => {
+    const wide = "w".repeat(1_000_000)
+    const picky = recorder("picky", (changes) => {
+      if (changes.some(({ op }) => op === "update")) throw new Error("it refuses updates")
+    })
+    const scenario = createFeed([picky])
+    await writeTeams([wide])
+    await d1.prepare("UPDATE teams SET name = 'v' || name").run()
+    await writeTeams(["next"])
+    await scenario.settle()
+    expect(picky.titles.map((title) => String(title).length)).toEqual([wide.length, "next".length])
+    const kept = (await d1.prepare("SELECT input FROM _jobs").first<string>("input"))!
+    expect(kept.length).toBeLessThan(1_000)
+    expect(JSON.parse(kept)).toMatchObject({ op: "update", table: "teams", before: null, after: null })
+    await expect(async () => refusedChangeJob(picky).run(JSON.parse(kept), {} as never)).rejects.toThrow("too large")
+  })
+
   test("costs ten refusals, not ten for each change before it", async () => {
     const picky = recorder("picky", refusing("t120"))
     const scenario = createFeed([picky])
