@@ -14,9 +14,6 @@ const KEPT_MS = 7 * 24 * 3_600_000
 /** Stands before an order's id in place of a hash. No secret has such a hash, so nobody can redeem an order. */
 const ORDER_MARK = "mail:"
 
-/** Of a row of `_one_time`: that it has a secret. */
-export const IS_MAILED = `hash NOT LIKE '${ORDER_MARK}%'`
-
 /** As what each is kept: the purpose of its secret, or, of a notice, one that a new password leaves alone. */
 const KEPT_AS = {
   "verify-email": "verify-email",

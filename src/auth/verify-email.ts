@@ -7,7 +7,7 @@ import type { Query } from "../db/query.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { requireSession } from "./fresh.ts"
-import { IS_MAILED, orderMail } from "./mail-orders.ts"
+import { orderMail } from "./mail-orders.ts"
 import { hashOf, refuseSecret, takeQueries } from "./one-time.ts"
 import { dropAdded, proveEmail } from "./prove-email.ts"
 import { addressTaken, openAccount, orderVerification } from "./sign-up.ts"
@@ -30,6 +30,7 @@ interface SignUpPayload {
 }
 
 interface Found {
+  readonly linkHash: string
   readonly userId: string | null
   readonly payload: AddressPayload | { readonly signUp: SignUpPayload }
   /** The address that the account has now. */
@@ -68,6 +69,7 @@ export async function verifyEmail(context: AuthContext, token: string): Promise<
 }
 
 async function find({ db, now }: AuthContext, token: string): Promise<Found> {
+  const linkHash = hashOf("verify-email", token)
   const [rows] = await db.write([
     {
       sql: `SELECT o.user_id AS "userId", o.payload, own.email AS "formerEmail", other.id AS "ownerId",
@@ -75,12 +77,13 @@ async function find({ db, now }: AuthContext, token: string): Promise<Found> {
 FROM _one_time o LEFT JOIN _users own ON own.id = o.user_id
 LEFT JOIN _users other ON other.email = o.payload ->> '$.signUp.email'
 WHERE o.purpose = 'verify-email' AND o.hash = ? AND o.expires_at > ?`,
-      params: [hashOf("verify-email", token), now()],
+      params: [linkHash, now()],
     },
   ])
   const row = rows![0]
   if (!row) throw refuseSecret("token")
   return {
+    linkHash,
     userId: row.userId as string | null,
     payload: JSON.parse(row.payload as string),
     formerEmail: row.formerEmail as string | null,
@@ -145,7 +148,7 @@ async function completeSignUp(
       ? openAccount(context, { email, emailVerified: true, name }, anonymousId)
       : { id: ownerId, queries: takeOver(ownerId, name, now) }
   const queries = [
-    insertOnlyPassword(account.id, hash, email, now),
+    insertOnlyPassword(account.id, hash, email, found.linkHash, now),
     { sql: `DELETE FROM _one_time WHERE ${SIGN_UPS}`, params: [email] },
     { sql: "SELECT 1 FROM _passwords WHERE user_id = ?", params: [account.id] },
     eventQuery(context, { event: "email_verified", userId: account.id }),
@@ -164,12 +167,12 @@ async function completeSignUp(
 /** Those that wait for an address. */
 const SIGN_UPS = "purpose = 'verify-email' AND subject = ?"
 
-/** The one whose link is used is gone by then; one whose link was never mailed can't have been used in its place. */
-function insertOnlyPassword(userId: string, hash: string, email: string, now: number): Query {
+/** The link that is used is gone by then; the order that it was mailed for may still be there, and is no other sign-up. */
+function insertOnlyPassword(userId: string, hash: string, email: string, linkHash: string, now: number): Query {
   return {
     sql: `INSERT INTO _passwords (user_id, hash, updated_at)
-SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _one_time WHERE ${SIGN_UPS} AND ${IS_MAILED} AND expires_at > ?)`,
-    params: [userId, hash, now, email, now],
+SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM _one_time WHERE ${SIGN_UPS} AND payload ->> '$.minted.hash' IS NOT ? AND expires_at > ?)`,
+    params: [userId, hash, now, email, linkHash, now],
   }
 }
 

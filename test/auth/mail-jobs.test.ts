@@ -307,6 +307,29 @@ test("6: a new password takes back the links, codes and resets whose mails still
   expect(mails.map(({ purpose }) => purpose)).toEqual(["password-changed"])
 })
 
+test("47: a sign-up whose mail still waits counts beside one whose link is used", async () => {
+  const scenario = createAuthScenario(FIRST)
+  const email = newAddress()
+  const passwords = ["the password of somebody else", PASSWORD]
+  await scenario.auth("sign-up", { email, password: passwords[0] })
+  const { secret: token } = await scenario.mail(email)
+  await scenario.auth("sign-up", { email, password: passwords[1] })
+  expect(await verify(scenario, token)).toMatchObject({ status: 200 })
+  for (const password of passwords)
+    expect(await scenario.auth("sign-in", { email, password })).toMatchObject({ status: 401 })
+})
+
+test("a sign-up keeps its password when its link is used before the job has seen its mail through", async () => {
+  const scenario = createAuthScenario(FIRST)
+  const email = newAddress()
+  const provider = watchProvider(scenario, email)
+  provider.failures = 1
+  await scenario.auth("sign-up", { email, password: PASSWORD })
+  await scenario.settled()
+  expect(await verify(scenario, provider.seen[0]!.secret)).toMatchObject({ status: 200 })
+  expect(await scenario.auth("sign-in", { email, password: PASSWORD })).toMatchObject({ status: 200 })
+})
+
 test("8: with verification first, a known and an unknown address cost the same, to the row, and only the mails differ", async () => {
   const scenario = createAuthScenario(FIRST)
   const { email: known } = await codeUser(scenario)
