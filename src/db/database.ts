@@ -53,17 +53,20 @@ export class Database {
 
   /**
    * Runs statements on the primary as one transaction: all or nothing.
-   * @throws What D1 threw; `readFailure` says what it means.
+   * @throws What D1 threw, as the cause of a refusal where it is busy or too slow; `readFailure` says what it means.
    */
   async write(queries: readonly Query[]): Promise<ResultRow[][]> {
     const session = this.#open("first-primary")
     this.cost.trips++
     this.cost.statements += queries.length
-    const results = await session.batch<ResultRow>(
-      queries.map((query) => session.prepare(query.sql).bind(...query.params)),
-    )
-    for (const { meta } of results) countRows(this.cost, meta)
-    return results.map((result) => result.results)
+    const statements = queries.map((query) => session.prepare(query.sql).bind(...query.params))
+    try {
+      const results = await session.batch<ResultRow>(statements)
+      for (const { meta } of results) countRows(this.cost, meta)
+      return results.map((result) => result.results)
+    } catch (error) {
+      throw refusal(error)
+    }
   }
 
   /** Takes in what a statement selected as {@link FRESHNESS}. */
@@ -109,6 +112,7 @@ export class Database {
 
 /** What a failed statement is to the caller, where nothing more is known of it. */
 export function refusal(error: unknown): unknown {
+  if (error instanceof SelvedgeError) return error
   const { kind } = readFailure(error)
   if (kind === "overloaded") {
     return new SelvedgeError("overloaded", "The database is busy; try again.", {

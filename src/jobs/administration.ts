@@ -2,7 +2,7 @@
 
 import type { Clock } from "../core/clock.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
-import { type Database, refusal } from "../db/database.ts"
+import type { Database } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import type { JobDefinition, JobDefinitions } from "./definition.ts"
@@ -129,7 +129,7 @@ async function write(db: Database, queries: readonly Query[]): Promise<ResultRow
   try {
     return await db.write(queries)
   } catch (error) {
-    if (readFailure(error).kind !== "unique") throw refusal(error)
+    if (readFailure(error).kind !== "unique") throw error
     throw new SelvedgeError("conflict", "An equal job, by its unique key, waits or runs already.", { cause: error })
   }
 }

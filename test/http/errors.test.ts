@@ -194,14 +194,21 @@ test("a failure inside says nothing to the caller and everything to the log", as
   expect(JSON.stringify(broken.logged)).toContain("the disk is on fire")
 })
 
-test("a busy database is 503 with Retry-After", async () => {
+test.each([
+  ["anonymous", "get", "/v1/notes"],
+  ["service", "get", "/v1/admin/stats"],
+  ["service", "post", "/v1/admin/jobs/x/cancel"],
+] as const)("a busy database is 503 with Retry-After to %s (%s %s)", async (who, method, path) => {
+  let isBusy = false
   const fail = () => Promise.reject(new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."))
   const statement = { bind: () => statement, all: fail, run: fail, raw: fail, first: fail }
-  const busy = createScenario(
-    backend,
-    new Proxy(env.FIXTURE, { get: () => () => ({ prepare: () => statement, getBookmark: () => null }) }),
-  )
-  const answer = await (await busy.as("anonymous")).get("/v1/notes")
+  const session = { prepare: () => statement, batch: fail, getBookmark: () => null }
+  const d1 = new Proxy(env.FIXTURE, {
+    get: (target, name) => (isBusy ? () => session : Reflect.get(target, name).bind(target)),
+  })
+  const client = await createScenario(backend, d1).as(who)
+  isBusy = true
+  const answer = await client[method](path)
   expect([answer.status, answer.body.code, answer.headers.get("Retry-After")]).toEqual([503, "overloaded", "1"])
 })
 

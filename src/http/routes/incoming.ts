@@ -4,7 +4,6 @@ import type { Hono } from "hono"
 import * as z from "zod"
 import { anyone } from "../../access/rules.ts"
 import { SelvedgeError } from "../../core/problem.ts"
-import { refusal } from "../../db/database.ts"
 import { createDispatcher } from "../../jobs/dispatch.ts"
 import type { IncomingScheme, IncomingWebhook, StoredMessage } from "../../webhooks/incoming.ts"
 import { storeMessage } from "../../webhooks/incoming-store.ts"
@@ -35,21 +34,19 @@ export function incomingRoutes(app: Hono<AppEnv>, options: IncomingOptions): voi
       const text = await readText(c.req.raw, ["application/json"], MOST_MESSAGE_BYTES)
       const message = await verify(webhook, c.req.raw.headers, text, options)
       const { db, requestId } = c.get("state")
-      const stored = storeMessage(webhook, message, { db, now: now(), traceId: requestId })
-      const job = await stored.catch((error: unknown) => {
-        throw refusal(error)
-      })
+      const job = await storeMessage(webhook, message, { db, now: now(), traceId: requestId })
       if (job) createDispatcher({ ...dispatch, now, later: laterOf(c.executionCtx, options) }).committed(job)
       return c.json({ received: true })
     })
   }
 }
 
-function documented({ scheme }: IncomingWebhook) {
+function documented({ scheme, input }: IncomingWebhook) {
   return endpoint({
     summary: "Take a message of another service",
     description: `JSON of at most ${MOST_MESSAGE_BYTES / 1024} KiB, signed: ${HEADERS[scheme]}. A repeat does nothing.`,
     access: anyone,
+    ownBody: input,
     answer: { status: 200, description: "It is stored.", schema: z.object({ received: z.literal(true) }) },
   })
 }
