@@ -27,6 +27,8 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   access: CallerRule
   /** The JSON body; `c.req.valid("json")` has it. Without one, no body is read; a `z.optional` one may be missing. */
   body?: B
+  /** The JSON body where the handler reads it itself, for the OpenAPI document alone. */
+  ownBody?: z.ZodType
   /** The query parameters, all text; `c.req.valid("query")` has them. Others are refused, but by a `z.looseObject`. */
   query?: Q
   /** What a success answers, as JSON but for redirects; a caller that takes none is refused. */

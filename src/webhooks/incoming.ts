@@ -1,6 +1,6 @@
 /** How an application declares a webhook that comes in: `webhook`. */
 
-import type * as z from "zod"
+import * as z from "zod"
 import { JobFailure } from "../core/job.ts"
 import type { JobContext } from "../jobs/context.ts"
 import { type JobDefinition, type JobLimits, resolveLimits } from "../jobs/definition.ts"
@@ -36,6 +36,8 @@ export interface IncomingWebhook {
   readonly path: string
   readonly secret: string
   readonly scheme: IncomingScheme
+  /** What a body should be, for the OpenAPI document. */
+  readonly input: z.ZodType
   readonly definition: JobDefinition<JobContext>
 }
 
@@ -74,6 +76,7 @@ export function webhook<S extends z.ZodType = z.ZodUnknown>(options: WebhookOpti
     path,
     secret,
     scheme,
+    input: input ?? z.unknown(),
     definition: {
       ...limits,
       check: (stored) => {

@@ -105,9 +105,15 @@ test("messages are forgotten after 30 days", async () => {
 })
 
 test("its path is in the OpenAPI document, takes no other method, and hides no collection", async () => {
-  const scenario = createIncomingScenario()
+  const scenario = createIncomingScenario({ input: z.object({ type: z.string() }) })
   const document = (await scenario.send("GET", "/openapi.json")).body
-  expect(document.paths[PATH].post).toMatchObject({ security: [{}, { bearer: [] }], tags: ["application"] })
+  const { post } = document.paths[PATH]
+  expect(post).toMatchObject({ security: [{}, { bearer: [] }], tags: ["application"] })
+  expect(post.requestBody).toMatchObject({
+    required: true,
+    content: { "application/json": { schema: { required: ["type"] } } },
+  })
+  expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(["200", "401", "413", "415"]))
   const read = await scenario.send("GET", PATH)
   expect([read.status, read.headers.get("Allow")]).toEqual([405, "POST, OPTIONS"])
   expect(() => createIncomingScenario({ path: "/v1/films/webhook" })).toThrow("would hide the collection films")

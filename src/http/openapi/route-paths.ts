@@ -97,7 +97,8 @@ function described(
   options: EndpointOptions,
   components: Components,
 ): Json {
-  const { summary, description, body, answer, problems, idempotency, strict } = options
+  const { summary, description, body, ownBody, answer, problems, idempotency, strict } = options
+  const sent = body ?? ownBody
   const audience = routeAudience(options.access)
   const name = pascal(operationId)
   const parameters = [
@@ -112,7 +113,7 @@ function described(
     ...(template.includes("{") ? [404 as const] : []),
     406,
     ...(method === "GET" ? [] : [409 as const]),
-    ...(body ? [413 as const, 415 as const] : []),
+    ...(sent ? [413 as const, 415 as const] : []),
     ...(body || problems?.length || idempotency ? [422 as const] : []),
     ...(idempotency === "required" ? [428 as const] : []),
     ...(isSignIn && method !== "GET" ? [429 as const] : []),
@@ -126,10 +127,10 @@ function described(
     description: [description, audience.sentence, strict && STRICT, problemsOf(problems)].filter(Boolean).join(" "),
     security: audience.security,
     ...(parameters.length > 0 && { parameters }),
-    ...(body && {
+    ...(sent && {
       requestBody: {
-        required: !(body instanceof z.ZodOptional),
-        content: bodyContent(method, { schema: zodSchema(body, `${name}Body`, components) }),
+        required: !(sent instanceof z.ZodOptional),
+        content: bodyContent(method, { schema: zodSchema(sent, `${name}Body`, components) }),
       },
     }),
     responses: {
