@@ -38,24 +38,22 @@ export async function tick(system: JobSystem): Promise<number> {
   const [rows] = await writeJobs(system, [SCHEDULE_ROWS])
   const { queries, jobs } = scheduleQueries(system.schedules, rows!, now)
   const stale = staleSchedules(system)
-  const results = await writeJobs(system, [
-    ...queries,
-    ...stale,
-    expireQuery(now),
-    {
-      sql: `SELECT id FROM _jobs WHERE due_at <= ? AND state IN ('queued', 'retrying') ORDER BY due_at LIMIT ${MOST_DUE}`,
-      params: [now],
-    },
-  ])
-  const due = results.at(-1)!.map((row) => row.id as string)
+  const results = await writeJobs(system, [...queries, ...stale, expireQuery(now), dueQuery(now)])
+  const due = results.at(-1)!
   const expired = results.at(-2)!
   reportExpired(expired, system)
-  await createDispatcher({ ...system, later: () => {} }).send([...jobs.map((job) => job.id), ...due])
+  await createDispatcher({ ...system, later: () => {} }).send(
+    idsOf([...jobs, ...due.filter(({ isBehind }) => !isBehind)]),
+  )
   await sendReleased(expired, system)
-  const [, [next]] = (await writeJobs(system, [postponeQuery(due, now), NEXT])) as [unknown, ResultRow[]]
+  const [, [next]] = (await writeJobs(system, [postponeQuery(idsOf(due), now), NEXT])) as [unknown, ResultRow[]]
   const { at, newest } = next as { at: number | null; newest: number | null }
   const idleMs = newest !== null && newest > now - BUSY_MS ? LOST_AFTER_MS : IDLE_MS
   return Math.min(now + idleMs, at ?? Number.POSITIVE_INFINITY)
+}
+
+function idsOf(rows: readonly { id?: unknown }[]): string[] {
+  return rows.map(({ id }) => id as string)
 }
 
 /** A schedule that is no longer declared never comes again. */
@@ -77,6 +75,16 @@ due_at = iif(${isDead}, NULL, ?1), finished_at = iif(${isDead}, ?1, NULL),
 errors = ${appendError("json_object('attempt', attempts, 'at', ?1, 'durationMs', ?1 - started_at, 'message', 'its run stopped without an end', 'stack', NULL)")}
 WHERE id IN (SELECT id FROM _jobs WHERE due_at <= ?1 AND state = 'running' ORDER BY due_at LIMIT ${MOST_DUE})
 RETURNING id, name, state, attempts, order_key AS "orderKey", lane`,
+    params: [now],
+  }
+}
+
+/** One that stands behind an earlier one of its order is sent for when that ends; a message before would be in vain. */
+function dueQuery(now: number): Query {
+  return {
+    sql: `SELECT id, order_key IS NOT NULL AND EXISTS (
+  SELECT 1 FROM _jobs e WHERE e.order_key = j.order_key AND e.finished_at IS NULL AND e.position < j.position) AS "isBehind"
+FROM _jobs j WHERE due_at <= ? AND state IN ('queued', 'retrying') ORDER BY due_at LIMIT ${MOST_DUE}`,
     params: [now],
   }
 }

@@ -76,6 +76,30 @@ describe("the changes of one record", () => {
       "succeeded",
     ])
   })
+
+  test("cost no messages while they wait for an earlier one, and run when that has ended", async () => {
+    const seen: unknown[] = []
+    const reaction = on(
+      films,
+      ["updated"],
+      ({ after }) => {
+        seen.push(after!.stock)
+        if (after!.stock === 10 && seen.length === 1) throw new Error("not yet")
+      },
+      { backoff: () => 3_600_000 },
+    )
+    const scenario = createJobScenario([reaction])
+    const id = await newFilm(scenario)
+    const service = await scenario.as("service")
+    for (const stock of [10, 11, 12]) await service.patch(`/v1/films/${id}`, { body: { stock } })
+    await scenario.run()
+    scenario.advance(40_000)
+    const next = await scenario.work.tick()
+    expect(scenario.work.messages).toEqual([])
+    expect(next).toBeGreaterThan(scenario.now())
+    await later(scenario, 5_000_000)
+    expect(seen).toEqual([10, 10, 11, 12])
+  })
 })
 
 /** A feed of its own over the scenario's database. */
