@@ -190,11 +190,11 @@ test("a mail that died is sent when it is retried, with a secret that is fresh t
     const provider = watchProvider(scenario, email)
     provider.failures = 9
     await ask(scenario, email)
-    await pass(scenario, HOUR, 60)
+    await pass(scenario, 9 * HOUR, 9)
     const job = await lastJob()
     expect(job).toMatchObject({ state: "dead", attempts: 9 })
     expect(provider.seen).toHaveLength(9)
-    await pass(scenario, 48 * HOUR)
+    await pass(scenario, 48 * HOUR, 1)
     const service = await scenario.as("service")
     expect(await service.post(`/v1/admin/jobs/${job.id}/retry`)).toMatchObject({ status: 200 })
     const { secret } = await scenario.mail(email)
