@@ -24,7 +24,7 @@ CREATE TABLE "_jobs" (
 CREATE INDEX "_jobs_due" ON "_jobs" ("due_at") WHERE "due_at" IS NOT NULL;
 CREATE INDEX "_jobs_state" ON "_jobs" ("state", "id");
 CREATE INDEX "_jobs_name" ON "_jobs" ("name", "id");
-CREATE INDEX "_jobs_finished" ON "_jobs" ("finished_at") WHERE "finished_at" IS NOT NULL;
+CREATE INDEX "_jobs_ended" ON "_jobs" ("state", "finished_at") WHERE "finished_at" IS NOT NULL;
 CREATE INDEX "_jobs_order" ON "_jobs" ("order_key", "position") WHERE "order_key" IS NOT NULL AND "finished_at" IS NULL;
 CREATE INDEX "_jobs_lane" ON "_jobs" ("lane", "state", "run_at") WHERE "lane" IS NOT NULL AND "finished_at" IS NULL;
 CREATE UNIQUE INDEX "_jobs_unique" ON "_jobs" ("name", "unique_key") WHERE "unique_key" IS NOT NULL AND "finished_at" IS NULL;

@@ -185,7 +185,7 @@ export class Feed {
     const position = await sink.position?.()
     if (!position || position.seq <= progress.cursor.seq) return false
     this.#options.log({
-      level: "error",
+      level: "info",
       event: "sink_moved",
       sink: sink.name,
       seq: position.seq,

@@ -12,9 +12,8 @@ export function sweepJobs(now: number): Query[] {
   return [
     {
       sql: `DELETE FROM _jobs WHERE id IN (SELECT id FROM _jobs
-WHERE finished_at <= ? AND state IN ('succeeded', 'cancelled')
-AND id NOT IN (SELECT last_job_id FROM _schedules WHERE last_job_id IS NOT NULL)
-ORDER BY finished_at LIMIT ${STEP})`,
+WHERE state IN ('succeeded', 'cancelled') AND finished_at <= ?
+AND id NOT IN (SELECT last_job_id FROM _schedules WHERE last_job_id IS NOT NULL) LIMIT ${STEP})`,
       params: [now - ENDED_KEPT_MS],
     },
   ]

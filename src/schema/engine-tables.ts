@@ -247,7 +247,7 @@ export const jobs = sqliteTable(
     index("_jobs_due").on(t.dueAt).where(sql`${t.dueAt} IS NOT NULL`),
     index("_jobs_state").on(t.state, t.id),
     index("_jobs_name").on(t.name, t.id),
-    index("_jobs_finished").on(t.finishedAt).where(sql`${t.finishedAt} IS NOT NULL`),
+    index("_jobs_ended").on(t.state, t.finishedAt).where(sql`${t.finishedAt} IS NOT NULL`),
     index("_jobs_order").on(t.orderKey, t.position).where(sql`${t.orderKey} IS NOT NULL AND ${t.finishedAt} IS NULL`),
     index("_jobs_lane").on(t.lane, t.state, t.runAt).where(sql`${t.lane} IS NOT NULL AND ${t.finishedAt} IS NULL`),
     uniqueIndex("_jobs_unique")
