@@ -16,7 +16,7 @@ const ROOM_CHECK_MS = 20
 /** After its time is up, a job's end is written by then. */
 const SETTLES_WITHIN_MS = 30_000
 /** How long a batch waits for its jobs before it makes way for the next one. */
-const PATIENCE_MS = 50
+const PATIENCE_MS = 10
 /** After a batch has ended the platform lets its work go on for 30 s. Longer jobs are waited for. */
 const MAY_OUTLIVE_MS = STANDARD_TIMEOUT_MS
 const FIRST_RETRY_S = 5
