@@ -53,3 +53,14 @@ export class JobFailure extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** An input that a job refuses. */
+export class JobInputError extends TypeError {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly code: string; readonly message: string }[]
+
+  constructor(job: string, issues: JobInputError["issues"]) {
+    const [first] = issues
+    super(`job ${job}: the input's ${first?.path.join(".") || "value"}: ${first?.message}`)
+    this.issues = issues
+  }
+}

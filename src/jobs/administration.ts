@@ -1,7 +1,8 @@
 /** What operators do to jobs. */
 
 import type { Clock } from "../core/clock.ts"
-import { SelvedgeError, validationFailed } from "../core/problem.ts"
+import { JobInputError } from "../core/job.ts"
+import { jsonPointer, SelvedgeError, validationFailed } from "../core/problem.ts"
 import type { Database } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import type { Query, ResultRow } from "../db/query.ts"
@@ -164,7 +165,13 @@ function readInput({ name, check }: JobDefinition, input: unknown): string {
   try {
     return toJsonText(`job ${name}: its input`, check(input as never), MOST_INPUT_BYTES)
   } catch (error) {
-    throw validationFailed([{ pointer: "/input", code: "invalid_input", message: (error as Error).message }])
+    const issues =
+      error instanceof JobInputError
+        ? error.issues
+        : [{ path: [], code: "invalid_input", message: (error as Error).message }]
+    throw validationFailed(
+      issues.map(({ path, code, message }) => ({ pointer: jsonPointer(["input", ...path]), code, message })),
+    )
   }
 }
 

@@ -4,7 +4,7 @@ import { getTableName } from "drizzle-orm"
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
 import type * as z from "zod"
 import type { CollectionDefinition } from "../access/collection.ts"
-import { JobFailure, type JobHandle } from "../core/job.ts"
+import { JobFailure, type JobHandle, JobInputError } from "../core/job.ts"
 import type { WireRecordOf } from "../schema/wire-types.ts"
 import type { JobContext } from "./context.ts"
 import { type JobDefinition, type JobLimits, resolveLimits } from "./definition.ts"
@@ -67,8 +67,7 @@ function parseStored<S extends z.ZodType>(name: string, schema: S, input: unknow
 function parse<S extends z.ZodType>(name: string, schema: S, input: unknown): z.output<S> {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new TypeError(`job ${name}: the input's ${issue!.path.join(".") || "value"}: ${issue!.message}`)
+  throw new JobInputError(name, result.error.issues)
 }
 
 export type ChangeEvent = "created" | "updated" | "deleted"

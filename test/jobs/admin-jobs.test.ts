@@ -75,9 +75,14 @@ test("the dead job runs with an edited input and succeeds, its errors kept", asy
 test("an edited input is checked as the job checks its own, and nothing changes where it is refused", async () => {
   const { id } = await deadReceipt()
   const large = { order: 1, more: "x".repeat(256 * 1024) }
-  for (const input of [{ order: "one" }, null, large]) {
+  const inputs = [
+    [{ order: "one" }, "/input/order"],
+    [null, "/input"],
+    [large, "/input"],
+  ] as const
+  for (const [input, pointer] of inputs) {
     const refused = await admin.post(`/v1/admin/jobs/${id}/retry`, { body: { input } })
-    expect(refused).toMatchObject({ status: 422, body: { code: "validation_failed", errors: [{ pointer: "/input" }] } })
+    expect(refused).toMatchObject({ status: 422, body: { code: "validation_failed", errors: [{ pointer }] } })
   }
   const unknown = await admin.post(`/v1/admin/jobs/${id}/retry`, { body: { state: "queued" } })
   expect(unknown).toMatchObject({ status: 422, body: { errors: [{ pointer: "/state", code: "unknown_field" }] } })
