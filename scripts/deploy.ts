@@ -6,6 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { unstable_readConfig as readConfig } from "wrangler"
+import { backend } from "../app/backend.ts"
+import { scheduleFaults } from "../src/jobs/schedules.ts"
 import { copyDocsAssets } from "./docs-assets.ts"
 import { PROJECT_ROOT } from "./local-env.ts"
 import { type Run, runWrangler, showWrangler } from "./wrangler.ts"
@@ -39,10 +41,17 @@ async function inFolder(work: (folder: string) => Promise<number>): Promise<numb
   const folder = await mkdtemp(join(tmpdir(), "selvedge-deploy-"))
   try {
     await copyDocsAssets()
+    requireSchedules()
     return await work(folder)
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+/** What a deployed clock could only write into its log. */
+function requireSchedules(): void {
+  const faults = scheduleFaults(backend.jobs.schedules)
+  if (faults.length > 0) throw new Error(faults.join("\n"))
 }
 
 function dryRun(folder: string): Promise<number> {

@@ -4,14 +4,14 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { type Bundle, measureStartMs } from "./size/module-start.ts"
+import { type Bundle, measureStartsMs } from "./size/module-start.ts"
 import { runWrangler } from "./wrangler.ts"
 
 /** JavaScript, gzipped. */
 const LARGEST_BYTES = 300 * 1024
 const LARGEST_BYTES_WITHOUT_PASSKEYS = 230 * 1024
 /** At the speed of the machine on which the yardstick takes {@link YARDSTICK_MS}: docs/decisions/008-module-start.md. */
-const LONGEST_START_MS = 25
+const LONGEST_START_MS = 30
 const YARDSTICK_MS = 5
 const NOTHING = join(import.meta.dirname, "size/nothing.ts")
 
@@ -26,8 +26,7 @@ try {
   const worker = await readFile(join(shop.folder, shop.main))
   const gzipBytes = gzipped(worker)
   const smallerBytes = gzipped(await readFile(join(withoutPasskeys.folder, withoutPasskeys.main)))
-  const measuredMs = await measureStartMs(shop)
-  const yardstickMs = await measureStartMs(yardstick)
+  const [measuredMs, yardstickMs] = (await measureStartsMs([shop, yardstick])) as [number, number]
   const startMs = (measuredMs / yardstickMs) * YARDSTICK_MS
   console.log(`minified      ${kib(worker.byteLength)}
 gzipped       ${kib(gzipBytes)} (limit ${kib(LARGEST_BYTES)})

@@ -14,7 +14,7 @@ import { PROJECT_ROOT } from "../local-env.ts"
  * of a module takes longer than one with as many empty modules, by what that many starts take.
  */
 const COPIES = 16
-const ROUNDS = 7
+const ROUNDS = 10
 const TICK_MS = 10
 const EMPTY = "empty.js"
 
@@ -29,17 +29,18 @@ export interface Bundle {
   readonly imports: readonly string[]
 }
 
-export async function measureStartMs(bundle: Bundle): Promise<number> {
-  const nothing: Bundle = { folder: bundle.folder, main: EMPTY, imports: [] }
-  await writeFile(join(bundle.folder, EMPTY), "export default {}")
+/** They take turns, so that a slow moment of the machine meets all of them. */
+export async function measureStartsMs(bundles: readonly Bundle[]): Promise<number[]> {
+  const [{ folder }] = bundles as [Bundle]
+  await writeFile(join(folder, EMPTY), "export default {}")
   const empty: number[] = []
-  const full: number[] = []
+  const full: number[][] = bundles.map(() => [])
   for (let round = 0; round < ROUNDS; round++) {
-    empty.push(await timeProcess(nothing))
-    full.push(await timeProcess(bundle))
+    empty.push(await timeProcess({ folder, main: EMPTY, imports: [] }))
+    for (const [i, bundle] of bundles.entries()) full[i]!.push(await timeProcess(bundle))
   }
   // the least is what it takes: other work on the machine only ever adds
-  return (Math.min(...full) - Math.min(...empty)) / COPIES
+  return full.map((times) => (Math.min(...times) - Math.min(...empty)) / COPIES)
 }
 
 /** @returns Milliseconds of work, or where the system doesn't tell that, of waiting, until workerd listens. */

@@ -10,7 +10,7 @@ import type { JobContext } from "./context.ts"
 import { type JobDefinition, type JobLimits, resolveLimits } from "./definition.ts"
 import { MOST_INPUT_BYTES } from "./enqueue.ts"
 import { toJsonText } from "./json-text.ts"
-import { nextRun, type Schedule } from "./schedules.ts"
+import { checkExpression, type Schedule } from "./schedules.ts"
 
 type Definitions = Readonly<Record<string, CollectionDefinition>>
 
@@ -130,14 +130,15 @@ export interface ScheduledJob {
 /**
  * A job that comes by the calendar. Runs missed while nothing ran are caught up once.
  *
- * @throws TypeError for an expression or a time zone that isn't one.
+ * A time zone that isn't one is an error in the log when the clock starts, and keeps `npm run deploy` from deploying.
+ *
+ * @throws TypeError for an expression that isn't one.
  * @example
  * schedule("sales-report", { cron: "0 6 1 * *", timeZone: "Europe/Berlin", run: (tick, ctx) => … })
  */
 export function schedule(name: string, { cron, timeZone = "UTC", run, ...options }: ScheduleOptions): ScheduledJob {
   const limits = resolveLimits(name, options)
-  // from the beginning of time: one that has come for the last time is no mistake
-  nextRun({ name, cron, timeZone }, 0)
+  checkExpression(name, cron)
   return {
     kind: "schedule",
     schedule: { name, cron, timeZone, maxAttempts: limits.maxAttempts, concurrency: limits.concurrency },

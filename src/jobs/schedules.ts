@@ -22,6 +22,31 @@ export interface Schedule {
 
 export type Schedules = ReadonlyMap<string, Schedule>
 
+/**
+ * Time zones cost a module tens of milliseconds at its start, so this leaves them to {@link scheduleFaults}.
+ *
+ * @throws TypeError for an expression that isn't one.
+ */
+export function checkExpression(name: string, cron: string): void {
+  try {
+    new Cron(cron)
+  } catch (error) {
+    throw new TypeError(`schedule ${name}: "${cron}": ${(error as Error).message}`)
+  }
+}
+
+/** What is wrong with schedules that don't come: one that has come for the last time is no mistake. */
+export function scheduleFaults(schedules: Schedules): string[] {
+  return [...schedules.values()].flatMap((schedule) => {
+    try {
+      nextRun(schedule, 0)
+      return []
+    } catch (error) {
+      return [(error as Error).message]
+    }
+  })
+}
+
 /** @throws TypeError for an expression or a zone that isn't one, or that never comes. */
 export function nextRun({ name, cron, timeZone }: Pick<Schedule, "name" | "cron" | "timeZone">, after: number): number {
   try {

@@ -15,6 +15,7 @@ import type { JobDefinition } from "../jobs/definition.ts"
 import { createDispatcher, type DispatchOptions } from "../jobs/dispatch.ts"
 import { reactionSink } from "../jobs/reactions.ts"
 import { buryQuery, refusedChangeJob } from "../jobs/refused-changes.ts"
+import { scheduleFaults } from "../jobs/schedules.ts"
 import { sweepJobs } from "../jobs/sweep.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { lostMessages, tick } from "../jobs/tick.ts"
@@ -119,6 +120,8 @@ export function openTick(options: BackgroundOptions): Tick {
   const system = openJobs(options, () => {})
   let sweptAt = 0
   let hasQueue = !isLocal
+  for (const fault of scheduleFaults(system.schedules))
+    log({ level: "error", event: "schedule_fault", causes: [fault] })
   const told = (event: string, work: Promise<void>) =>
     work.catch((error: unknown) => log({ level: "error", event, causes: [String(error)] }))
   return async () => {

@@ -136,12 +136,23 @@ test("half past five in India is not half past five in London", () => {
   expect(at("Europe/London")).toBe("2026-11-22T05:30:00.000Z")
 })
 
+test("what is no cron expression is refused when it is declared", () => {
+  expect(() => schedule("odd", { cron: "not cron", run: () => {} })).toThrow(/^schedule odd: "not cron": /)
+})
+
 test.each([
-  ["not cron", "UTC"],
   ["0 0 31 2 *", "UTC"],
   ["0 0 * * *", "Europe/Atlantis"],
-])("%s in %s is refused when it is declared", (cron, timeZone) => {
-  expect(() => schedule("odd", { cron, timeZone, run: () => {} })).toThrow(/^schedule odd: "/)
+])("%s in %s is told of when the clock starts, and stops no other", async (cron, timeZone) => {
+  const other = schedule("other", { cron: "* * * * *", run: () => "ran" })
+  const scenario = createJobScenario([schedule("odd", { cron, timeZone, run: () => {} }), other])
+  await scenario.run()
+  scenario.advance(60_000)
+  await scenario.run()
+  expect(await scenario.jobs("other")).toMatchObject([{ state: "succeeded" }])
+  expect(await scenario.jobs("odd")).toEqual([])
+  const faults = scenario.logged.filter(({ event }) => event === "schedule_fault")
+  expect(faults).toMatchObject([{ level: "error", causes: [expect.stringContaining("schedule odd: ")] }])
 })
 
 /** The times after `from`, up to `to`. */
