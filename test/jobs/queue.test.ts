@@ -25,7 +25,7 @@ async function insert(count: number, runAt = Date.now()): Promise<string[]> {
     recordId: "x",
     op: "insert",
     before: null,
-    after: null,
+    after: { id: "x" },
     at: 0,
   })
   await env.DB.prepare(
