@@ -104,8 +104,9 @@ async function startSite(script: string): Promise<{ server: Server; origin: stri
 async function writeWorker(folder: string, origin: string): Promise<string> {
   const path = (name: string) => JSON.stringify(join(ROOT, name))
   const worker = `
-import { createWorker } from ${path("src/worker.ts")}
+import { createObjects, createWorker } from ${path("src/worker.ts")}
 import { backend } from ${path("app/backend.ts")}
+export const { Feed, Clock } = createObjects(backend)
 export { Limiter } from ${path("src/worker.ts")}
 export default createWorker({ ...backend, origins: [${JSON.stringify(origin)}] })
 `
