@@ -96,7 +96,7 @@ async function workerOptions(name: WorkerName, { entry, database, objects, takes
       durableObjects: { FEED: object("Feed"), CLOCK: object("Clock") },
       queueProducers: { JOBS: `${objects}-jobs` },
     }),
-    ...(takesJobs && { queueConsumers: { [`${objects}-jobs`]: { maxBatchSize: 50, maxBatchTimeout: 0 } } }),
+    ...(takesJobs && { queueConsumers: { [`${objects}-jobs`]: { maxBatchSize: 5, maxBatchTimeout: 0 } } }),
     routes: [`${hostOf(name)}/*`],
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   }
