@@ -1,11 +1,9 @@
 /** Which addresses a webhook may have: those of the open internet alone. Names are not resolved. */
 
-import { isPublicIp } from "./ip.ts"
+import { isPublicHost } from "../auth/providers/public-host.ts"
 
 const LONGEST_URL = 2_048
 const LONGEST_NAME = 253
-/** Names under these lead into a network of somebody's own. */
-const INNER_NAMES = ["local", "localhost", "localdomain", "internal", "intranet", "lan", "home.arpa"]
 /** The URL parser drops or turns some of these, so that two readers may see two addresses. */
 const DOUBTFUL = /[\s\p{Cc}\\]/u
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/
@@ -31,7 +29,7 @@ export function addressFault(text: string, { isLocal, own }: AddressRules): stri
   if (text.includes("#")) return "must hold no fragment"
   if (own.some((origin) => isSameHost(url, new URL(origin)))) return "must not be this backend itself"
   if (isLoopback) return undefined
-  return isOpen(name) ? undefined : "must be an address of the open internet"
+  return isOpen(url) ? undefined : "must be an address of the open internet"
 }
 
 /** Without the dot of the root, which says nothing. */
@@ -50,10 +48,8 @@ function portOf({ port, protocol }: URL): string {
   return port || (protocol === "https:" ? "443" : "80")
 }
 
-/** @param host As the URL parser gives it: every spelling of an IPv4 address has become four decimal numbers. */
-function isOpen(host: string): boolean {
-  if (host.startsWith("[") || IPV4.test(host)) return isPublicIp(host)
-  const labels = host.split(".")
-  if (host.length > LONGEST_NAME || labels.length < 2 || labels.includes("")) return false
-  return !INNER_NAMES.some((inner) => host === inner || host.endsWith(`.${inner}`))
+function isOpen(url: URL): boolean {
+  const host = hostOf(url)
+  const isAddress = host.startsWith("[") || IPV4.test(host)
+  return isPublicHost(url) && (isAddress || (host.length <= LONGEST_NAME && !host.split(".").includes("")))
 }
