@@ -21,7 +21,7 @@ const KEPT_MS = 25 * 3_600_000
 
 try {
   const { values: flags, positionals } = parseArgs({
-    args: process.argv.slice(2),
+    args: dashedIdsLast(process.argv.slice(2)),
     allowPositionals: true,
     options: {
       remote: { type: "boolean", default: false },
@@ -34,6 +34,12 @@ try {
 } catch (error) {
   console.error(error instanceof TypeError ? error.message : String((error as Error).stack ?? error))
   process.exitCode = 1
+}
+
+/** One key's id in 64 begins with a dash, and is no option for that. */
+function dashedIdsLast(args: readonly string[]): string[] {
+  const isDashedId = (arg: string) => /^-[\w-]{42}$/.test(arg)
+  return [...args.filter((arg) => !isDashedId(arg)), "--", ...args.filter(isDashedId)]
 }
 
 async function run(target: D1Target, [command, kid, ...more]: string[]): Promise<string> {

@@ -112,6 +112,15 @@ test("40: after a rotation the next key is published 5 minutes before it signs, 
   }
 })
 
+test("a key whose id begins with a dash, as one in 64 does, is revoked like any other", async () => {
+  const kid = `-${"k".repeat(42)}`
+  await rows(
+    `INSERT INTO _signing_keys (kid, alg, public_jwk, private_jwk, signs_from) VALUES ('${kid}', 'ES256', '{}', '', 0)`,
+  )
+  const run = await runScript("keys", ["revoke", kid])
+  expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(`Tokens of ${kid} are refused`) })
+})
+
 function kidOf(token: string): string {
   return JSON.parse(Buffer.from(token.split(".")[0]!, "base64url").toString()).kid
 }
