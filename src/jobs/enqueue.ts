@@ -29,6 +29,14 @@ export interface NewJob {
   readonly traceId?: string | undefined
 }
 
+/** A job with a limit of its own has a lane of its own. */
+export function laneOf({
+  name,
+  concurrency,
+}: Pick<JobHandle, "name" | "concurrency">): Pick<NewJob, "lane" | "laneWidth"> {
+  return concurrency === undefined ? {} : { lane: name, laneWidth: concurrency }
+}
+
 /** @param condition SQL with its parameters; where it doesn't hold, no job is stored. */
 export function insertJob(job: NewJob, now: number, condition?: Query): Query {
   const isLater = job.runAt > now
@@ -60,7 +68,7 @@ export function newJob<I>(
     maxAttempts: job.maxAttempts,
     runAt: Math.max(Math.round(at), now),
     uniqueKey: unique ?? job.uniqueKey?.(input),
-    ...(job.concurrency !== undefined && { lane: job.name, laneWidth: job.concurrency }),
+    ...laneOf(job),
     traceId,
   }
 }

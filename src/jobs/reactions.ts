@@ -11,7 +11,7 @@ import type { JobContext } from "./context.ts"
 import type { ChangeEvent, Reaction, RecordChange } from "./define.ts"
 import type { JobDefinition } from "./definition.ts"
 import type { Dispatcher } from "./dispatch.ts"
-import { insertJob, LOST_AFTER_MS } from "./enqueue.ts"
+import { insertJob, LOST_AFTER_MS, laneOf } from "./enqueue.ts"
 import { handOverQueries, takenUpTo } from "./hand-over.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
 
@@ -52,10 +52,10 @@ export function reactionSink(
       const now = system.now()
       const jobs = reactions
         .filter((reaction) => wants(reaction, change))
-        .map(({ job: { name, maxAttempts, concurrency } }) => {
-          const lane = concurrency === undefined ? {} : { lane: name, laneWidth: concurrency }
-          return { id: newId(), name, input, maxAttempts, runAt: now, ...lane }
-        })
+        .map(({ job }) => ({
+          ...{ id: newId(), name: job.name, input, maxAttempts: job.maxAttempts, runAt: now },
+          ...laneOf(job),
+        }))
       if (jobs.length === 0) return
       await writeJobs(
         system,

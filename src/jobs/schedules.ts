@@ -3,7 +3,7 @@
 import { Cron } from "croner"
 import type { Query, ResultRow } from "../db/query.ts"
 import { newId } from "../schema/record-columns.ts"
-import { insertJob, type NewJob } from "./enqueue.ts"
+import { insertJob, laneOf, type NewJob } from "./enqueue.ts"
 
 /** The last millisecond of the year 9999. */
 const NEVER = 253_402_300_799_999
@@ -122,6 +122,6 @@ export function scheduledJob({ name, maxAttempts, concurrency }: Schedule, at: n
     input: JSON.stringify({ scheduledFor: at }),
     maxAttempts,
     runAt: now,
-    ...(concurrency !== undefined && { lane: name, laneWidth: concurrency }),
+    ...laneOf({ name, concurrency }),
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Database } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
-import { insertJob, type NewJob } from "../jobs/enqueue.ts"
+import { insertJob, laneOf, type NewJob } from "../jobs/enqueue.ts"
 import { newId } from "../schema/record-columns.ts"
 import type { IncomingWebhook, StoredMessage } from "./incoming.ts"
 
@@ -24,7 +24,7 @@ export async function storeMessage(
     input: JSON.stringify(message),
     maxAttempts: definition.maxAttempts,
     runAt: now,
-    ...(definition.concurrency !== undefined && { lane: definition.name, laneWidth: definition.concurrency }),
+    ...laneOf(definition),
     traceId,
   }
   const [stored] = await db.write([
