@@ -1,6 +1,7 @@
 declare namespace Cloudflare {
   interface Env {
     DB: D1Database
+    CACHE: KVNamespace
     LIMITER: DurableObjectNamespace<import("selvedge/worker").Limiter>
     FEED: DurableObjectNamespace<import("./worker.ts").Feed>
     CLOCK: DurableObjectNamespace<import("./worker.ts").Clock>

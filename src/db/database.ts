@@ -2,7 +2,7 @@
 
 import { SelvedgeError } from "../core/problem.ts"
 import { formatBookmark, parseBookmark } from "./bookmark.ts"
-import { type Cost, countRows } from "./cost.ts"
+import { countRows, newCost } from "./cost.ts"
 import { countedSession } from "./counted-session.ts"
 import { readFailure } from "./errors.ts"
 import type { Query, ResultRow } from "./query.ts"
@@ -20,7 +20,7 @@ export interface Epochs {
 export const AT_PRIMARY = ""
 
 export class Database {
-  readonly cost: Cost = { trips: 0, statements: 0, rowsRead: 0, rowsWritten: 0 }
+  readonly cost = newCost()
   readonly #d1: D1Database
   readonly #epochs: Epochs
   readonly #bookmark: string | undefined

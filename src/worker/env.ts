@@ -26,6 +26,7 @@ export interface FeedStub {
 /** The bindings and secrets that the engine reads. */
 export interface Env {
   DB: D1Database
+  CACHE: KVNamespace
   LIMITER: DurableObjectNamespace<Limiter>
   FEED: Namespace<FeedStub>
   CLOCK: Namespace<ClockStub>

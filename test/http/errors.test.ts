@@ -232,5 +232,8 @@ test("one line of the log says who asked what, and what it cost", async () => {
     statements: 1,
     rowsRead: expect.any(Number),
     rowsWritten: 0,
+    limiterCalls: 0,
+    kvReads: 0,
+    kvWrites: 0,
   })
 })

@@ -65,10 +65,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       durationMs: options.now() - started,
       caller: caller.kind,
       callerId: caller.kind === "user" ? caller.id : undefined,
-      trips: db.cost.trips,
-      statements: db.cost.statements,
-      rowsRead: db.cost.rowsRead,
-      rowsWritten: db.cost.rowsWritten,
+      ...db.cost,
     })
     // not every statement of an application's own tells how many rows it wrote
     const mayHaveWritten = db.cost.rowsWritten > 0 || (db.cost.trips > 0 && !SAFE_METHODS.includes(request.method))

@@ -50,6 +50,7 @@ const miniflare = new Miniflare(
         compatibilityFlags,
         bindings: { SELVEDGE_SECRET: "a secret for the kill test, with more than 32 characters", RECEIVER: receiver },
         d1Databases: { DB: "crash" },
+        kvNamespaces: { CACHE: "crash" },
         durableObjects: {
           LIMITER: { className: "Limiter", useSQLite: true },
           FEED: { className: "Feed", useSQLite: true },
