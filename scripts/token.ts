@@ -2,9 +2,9 @@
 
 import { randomBytes } from "node:crypto"
 import { parseArgs } from "node:util"
-import { v7 as uuidv7 } from "uuid"
 import { createTokens, type ServiceTokenClaims, type UserTokenClaims } from "../src/auth/tokens.ts"
 import { STANDS } from "../src/auth/users.ts"
+import { newId } from "../src/schema/record-id.ts"
 import { ensureDevVars, openLocal, PROJECT_ROOT, whileBusy } from "./local-env.ts"
 
 const USAGE = `npm run -s token -- --email ADDRESS [--role ROLE]... [--name NAME] [--expires 24h] [--persist-to DIR]
@@ -157,7 +157,7 @@ async function createUser(db: D1Database, wanted: Wanted): Promise<UserRow> {
       `INSERT INTO _users (id, email, name, roles, created_at, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1)
        ON CONFLICT (email) DO NOTHING`,
     )
-    .bind(uuidv7(), wanted.email, name, roles, Date.now())
+    .bind(newId(), wanted.email, name, roles, Date.now())
     .run()
   console.error(`Created ${wanted.email} (${name}), with the roles ${roles}`)
   return (await findUser(db, wanted.email))!

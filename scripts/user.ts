@@ -14,7 +14,7 @@ import { createSecrets } from "../src/auth/secrets.ts"
 import { endSessions } from "../src/auth/sessions.ts"
 import { normalEmail } from "../src/auth/users.ts"
 import type { Query, ResultRow } from "../src/db/query.ts"
-import { newId } from "../src/schema/record-columns.ts"
+import { newId } from "../src/schema/record-id.ts"
 import { type D1Target, execute } from "./d1.ts"
 import { ensureDevVars, PROJECT_ROOT } from "./local-env.ts"
 

@@ -1,4 +1,5 @@
 /** `selvedge/tables`: what a schema file needs beside Drizzle itself. */
 
-export { bigint, newId, recordColumns } from "./schema/record-columns.ts"
+export { bigint, recordColumns } from "./schema/record-columns.ts"
+export { newId } from "./schema/record-id.ts"
 export { users } from "./schema/users-table.ts"

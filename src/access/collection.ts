@@ -5,6 +5,7 @@ import type * as z from "zod"
 import type { Caller } from "../core/caller.ts"
 import type { Enqueue, Enqueued } from "../core/job.ts"
 import type { CreateInput, UpdateInput } from "../schema/wire-types.ts"
+import type { CacheOptions } from "./cache-policy.ts"
 import type { Filter, NamesIn, Relations, Row } from "./filter-types.ts"
 import type { CallerRule } from "./rules.ts"
 
@@ -82,6 +83,8 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   jobs?: WriteJobs<T>
   /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
   ifMatch?: "required"
+  /** Keeps answers near the callers; only for a collection that everybody may read, by a rule that is simply true. */
+  cache?: CacheOptions
   /**
    * Asks the database about the caller before each request, at the cost of one trip: the session must still stand, and
    * the roles are those of this moment. Else a signed-out, banned or deleted user's access token works until it expires,

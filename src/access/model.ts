@@ -2,11 +2,12 @@
 
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
 import type * as z from "zod"
-import type { Caller } from "../core/caller.ts"
+import { ANONYMOUS, type Caller } from "../core/caller.ts"
 import type { Column } from "../schema/columns.ts"
 import { RECORD_COLUMNS } from "../schema/record-columns.ts"
 import type { Relation } from "../schema/relations.ts"
 import { type TableModel, tableModel } from "../schema/table-model.ts"
+import { type CachePolicy, cachePolicy } from "./cache-policy.ts"
 import type { Action, CollectionDefinition, FieldOptions, InputSchema, WriteJobs } from "./collection.ts"
 
 export const ACTIONS = ["read", "create", "update", "delete"] as const
@@ -73,6 +74,8 @@ export interface Collection {
   readonly ifMatchRequired: boolean
   /** Whether the caller is asked for in the database before anything is read or written. */
   readonly strict: boolean
+  /** Undefined where nothing is kept. */
+  readonly cache: CachePolicy | undefined
 }
 
 export type Collections = ReadonlyMap<string, Collection>
@@ -97,6 +100,7 @@ export function compileCollections(definitions: Readonly<Record<string, Collecti
     }
   }
   spreadStrictness([...collections.values()])
+  for (const collection of collections.values()) requireCacheable(collection)
   return collections
 }
 
@@ -161,6 +165,7 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     jobs: options.jobs ?? {},
     ifMatchRequired: options.ifMatch === "required",
     strict: options.strict === true,
+    cache: options.cache && cachePolicy(`${name}.cache`, options.cache),
   }
 }
 
@@ -266,6 +271,13 @@ function spreadStrictness(collections: readonly ReturnType<typeof compileCollect
   if (!next) return
   next.strict = true
   spreadStrictness(collections)
+}
+
+function requireCacheable({ name, cache, access, strict }: Collection): void {
+  if (!cache) return
+  if (strict) fail(`${name}.cache`, "the collection is strict, so each request asks the database", "leave one of them out")
+  if (access.read?.(ANONYMOUS) !== true)
+    fail(`${name}.cache`, "the rule for reading isn't simply true for everybody", "write read: anyone, or leave it out")
 }
 
 function fail(place: string, fault: string, mend: string): never {

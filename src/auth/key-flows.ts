@@ -2,7 +2,7 @@
 
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import type { AuthContext } from "./context.ts"
 import { eventQuery } from "./events.ts"
 import { createKey, type KeyKind } from "./keys.ts"

@@ -4,7 +4,7 @@
  */
 
 import type { Query } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import type { AuthContext, OrderedMail } from "./context.ts"
 import { type OneTimePurpose, voidOlder } from "./one-time.ts"
 import { STANDS } from "./users.ts"

@@ -1,7 +1,7 @@
 /** Accounts, as statements and as the wire shows them. */
 
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 
 /** An account as its own user sees it. */
 export interface User {

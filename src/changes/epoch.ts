@@ -1,7 +1,7 @@
 /** A restored database tells its history anew: the epoch says which history a bookmark belongs to. */
 
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import { CURSOR_COLUMNS, type Cursor, toCursor } from "./cursor.ts"
 
 /**

@@ -5,7 +5,7 @@ import { invalidQuery } from "../core/problem.ts"
 import type { Database } from "../db/database.ts"
 import type { ResultRow } from "../db/query.ts"
 import { decodeCursor, encodeCursor } from "../query/cursor.ts"
-import { hashText } from "../query/hash.ts"
+import { hashText } from "../core/hash.ts"
 import type { Stored } from "../schema/values.ts"
 
 const STANDARD_LIMIT = 20

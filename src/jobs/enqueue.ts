@@ -3,7 +3,7 @@
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue, Enqueued, EnqueueOptions, JobHandle } from "../core/job.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import { toJsonText } from "./json-text.ts"
 
 /** A row of D1 holds 2 MB, and the errors of all attempts stand beside the input. */

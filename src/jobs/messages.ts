@@ -1,7 +1,7 @@
 /** Messages of the queue, and those that the platform gave up on: nothing that was sent disappears. */
 
 import type { Query } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import type { JobMessage } from "./dispatch.ts"
 import { appendError } from "./end.ts"
 import { MOST_INPUT_BYTES } from "./enqueue.ts"

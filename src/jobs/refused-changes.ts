@@ -4,7 +4,7 @@ import type { Sink } from "../changes/sink.ts"
 import type { Change } from "../core/change.ts"
 import { JobFailure } from "../core/job.ts"
 import type { Query } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import { type JobDefinition, resolveLimits } from "./definition.ts"
 import { toJobError } from "./job-error.ts"
 

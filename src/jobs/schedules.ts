@@ -2,7 +2,7 @@
 
 import { Cron } from "croner"
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import { insertJob, laneOf, type NewJob } from "./enqueue.ts"
 
 /** The last millisecond of the year 9999. */

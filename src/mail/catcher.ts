@@ -1,7 +1,7 @@
 /** Mail of local work: kept in `_mails` and printed as one line with its link or code; nothing leaves the machine. */
 
 import type { Clock } from "../core/clock.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import { MailError, type MailTransport, requireOneAddress } from "./mail.ts"
 
 /** Older ones are deleted. */

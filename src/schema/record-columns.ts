@@ -1,10 +1,5 @@
 import { customType, integer, text } from "drizzle-orm/sqlite-core"
-import { v7 as uuidv7 } from "uuid"
-
-/** A new record id: UUIDv7 (RFC 9562), so that ids sort by the time of their creation. */
-export function newId(): string {
-  return uuidv7()
-}
+import { newId } from "./record-id.ts"
 
 /**
  * The columns every record has: `id` (UUIDv7 text), `createdAt` and `updatedAt` (milliseconds, UTC), and `version`

@@ -9,7 +9,7 @@ import { insertJob, type NewJob } from "../jobs/enqueue.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { compose } from "../mail/compose.ts"
 import type { MailTransport } from "../mail/mail.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import type { DisabledFor } from "./webhook.ts"
 
 /** Without a success for so long, it is disabled. */

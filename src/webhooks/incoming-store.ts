@@ -3,7 +3,7 @@
 import type { Database } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
 import { insertJob, laneOf, type NewJob } from "../jobs/enqueue.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import type { IncomingWebhook, StoredMessage } from "./incoming.ts"
 
 const DAY_MS = 24 * 3_600_000

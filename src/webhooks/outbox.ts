@@ -4,7 +4,7 @@ import { SelvedgeError } from "../core/problem.ts"
 import type { Database } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import type { Query, ResultRow } from "../db/query.ts"
-import { newId } from "../schema/record-columns.ts"
+import { newId } from "../schema/record-id.ts"
 import {
   DELIVERY_COLUMNS,
   type Delivery,

@@ -1,7 +1,7 @@
 /** Believable values: the first example that a field's zod schema gives, else one that fits its kind and name. */
 
 import type { Collection } from "../../access/model.ts"
-import { hashText } from "../../query/hash.ts"
+import { hashText } from "../../core/hash.ts"
 import { type Column, defaultOf } from "../../schema/columns.ts"
 import { fieldSchema } from "../../schema/field-schema.ts"
 import { type TableModel, tableModel } from "../../schema/table-model.ts"

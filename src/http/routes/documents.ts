@@ -1,7 +1,7 @@
 /** `/openapi.json`, and `/docs`, which shows it. */
 
 import type { Context, Hono } from "hono"
-import { hashText } from "../../query/hash.ts"
+import { hashText } from "../../core/hash.ts"
 import { noParameters } from "../../query/parameters.ts"
 import { isNotModified } from "../conditions.ts"
 import type { AppEnv } from "../context.ts"
