@@ -20,7 +20,7 @@ export default defineConfig({
                 TEST_FIXTURE: (await planFixture()).statements,
                 TEST_LONG: process.env.SELVEDGE_LONG ?? "",
               },
-              d1Databases: ["FIXTURE"],
+              d1Databases: ["FIXTURE", "REPLICA"],
             },
           })),
         ],
@@ -28,6 +28,8 @@ export default defineConfig({
           name: "workerd",
           include: [
             "src/**/*.test.ts",
+            "test/db/**/*.test.ts",
+            "test/geo/**/*.test.ts",
             "test/http/**/*.test.ts",
             "test/auth/**/*.test.ts",
             "test/jobs/**/*.test.ts",

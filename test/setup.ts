@@ -15,7 +15,7 @@ async function empty(): Promise<void> {
   for (let resets = 0; resets < MOST_RESETS; resets++) {
     await reset()
     const counts = await Promise.all(
-      [env.DB, env.FIXTURE].map((d1) =>
+      [env.DB, env.FIXTURE, env.REPLICA].map((d1) =>
         d1
           .prepare(
             "SELECT count(*) AS n FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
