@@ -1,6 +1,7 @@
-/** Statements against the application's database, on this machine or deployed, through wrangler. */
+/** Statements against the application's database: the local one, or through wrangler the deployed one. */
 
 import type { Query, ResultRow } from "../src/db/query.ts"
+import { openLocal, whileBusy } from "./local-env.ts"
 import { runWrangler } from "./wrangler.ts"
 
 export interface D1Target {
@@ -10,29 +11,38 @@ export interface D1Target {
   readonly persistTo: string | undefined
 }
 
-const BUSY_ATTEMPTS = 5
 /** At the level of errors alone, wrangler keeps the results to itself. */
 const LOG_RESULTS = { WRANGLER_LOG: "log" }
 
 /**
+ * All of them or, if one fails, none.
+ *
  * @returns The rows of each statement.
- * @throws Error with wrangler's own words, or, for an empty local database, with what to run first.
+ * @throws Error with the database's or wrangler's own words, or, for an empty local database, with what to run first.
  */
-export async function execute(target: D1Target, queries: readonly Query[]): Promise<ResultRow[][]> {
-  const sql = queries.map(inline).join(";\n")
-  const where = target.remote
-    ? ["--remote"]
-    : ["--local", ...(target.persistTo ? ["--persist-to", target.persistTo] : [])]
-  for (let attempt = 1; ; attempt++) {
-    const run = await runWrangler(["d1", "execute", "DB", ...where, "--yes", "--json", "--command", sql], LOG_RESULTS)
-    if (run.code === 0) return readResults(run.stdout)
-    if (/no such table/.test(run.output)) throw new TypeError("The database is empty: run npm run dev first.")
-    if (attempt === BUSY_ATTEMPTS || !/SQLITE_BUSY|database is locked/.test(run.output)) throw new Error(run.output)
+export function execute({ remote, persistTo }: D1Target, queries: readonly Query[]): Promise<ResultRow[][]> {
+  return remote ? executeDeployed(queries) : executeLocal(persistTo, queries)
+}
+
+async function executeLocal(persistTo: string | undefined, queries: readonly Query[]): Promise<ResultRow[][]> {
+  const { db, dispose } = await openLocal({ persistTo })
+  try {
+    const statements = queries.map(({ sql, params }) => db.prepare(sql).bind(...params))
+    const results = await whileBusy(() => db.batch<ResultRow>(statements))
+    return results.map(({ results }) => results)
+  } catch (error) {
+    if (!String(error).includes("no such table")) throw error
+    throw new TypeError("The database is empty: run npm run dev first.")
+  } finally {
+    await dispose()
   }
 }
 
-function readResults(stdout: string): ResultRow[][] {
-  return (JSON.parse(stdout) as { results: ResultRow[] }[]).map(({ results }) => results)
+async function executeDeployed(queries: readonly Query[]): Promise<ResultRow[][]> {
+  const sql = queries.map(inline).join(";\n")
+  const run = await runWrangler(["d1", "execute", "DB", "--remote", "--yes", "--json", "--command", sql], LOG_RESULTS)
+  if (run.code !== 0) throw new Error(run.output)
+  return (JSON.parse(run.stdout) as { results: ResultRow[] }[]).map(({ results }) => results)
 }
 
 /** wrangler binds no parameters, so they are written out. */

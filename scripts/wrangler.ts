@@ -12,7 +12,6 @@ const QUIET = {
   WRANGLER_HIDE_BANNER: "true",
   WRANGLER_SEND_METRICS: "false",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
-  WRANGLER_LOG: process.env.WRANGLER_LOG, // as it was given to us: openLocal lowers it for this process
 }
 
 export interface Run {
