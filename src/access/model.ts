@@ -275,7 +275,8 @@ function spreadStrictness(collections: readonly ReturnType<typeof compileCollect
 
 function requireCacheable({ name, cache, access, strict }: Collection): void {
   if (!cache) return
-  if (strict) fail(`${name}.cache`, "the collection is strict, so each request asks the database", "leave one of them out")
+  if (strict)
+    fail(`${name}.cache`, "the collection is strict, so each request asks the database", "leave one of them out")
   if (access.read?.(ANONYMOUS) !== true)
     fail(`${name}.cache`, "the rule for reading isn't simply true for everybody", "write read: anyone, or leave it out")
 }

@@ -21,6 +21,8 @@ export const AT_PRIMARY = ""
 
 export class Database {
   readonly cost = newCost()
+  /** Milliseconds that were waited for {@link read} and {@link write}. */
+  elapsedMs = 0
   readonly #d1: D1Database
   readonly #epochs: Epochs
   readonly #bookmark: string | undefined
@@ -39,6 +41,7 @@ export class Database {
     const session = this.#open(this.#constraint())
     this.cost.trips++
     this.cost.statements++
+    const startedAt = performance.now()
     try {
       const result = await session
         .prepare(query.sql)
@@ -48,6 +51,8 @@ export class Database {
       return result.results
     } catch (error) {
       throw refusal(error)
+    } finally {
+      this.elapsedMs += performance.now() - startedAt
     }
   }
 
@@ -60,12 +65,15 @@ export class Database {
     this.cost.trips++
     this.cost.statements += queries.length
     const statements = queries.map((query) => session.prepare(query.sql).bind(...query.params))
+    const startedAt = performance.now()
     try {
       const results = await session.batch<ResultRow>(statements)
       for (const { meta } of results) countRows(this.cost, meta)
       return results.map((result) => result.results)
     } catch (error) {
       throw refusal(error)
+    } finally {
+      this.elapsedMs += performance.now() - startedAt
     }
   }
 

@@ -1,7 +1,7 @@
 /** Conditional requests (RFC 9110, section 13) over versions and bodies. */
 
-import { SelvedgeError } from "../core/problem.ts"
 import { hashBytes } from "../core/hash.ts"
+import { SelvedgeError } from "../core/problem.ts"
 import type { Precondition } from "../records/operation.ts"
 
 const TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/

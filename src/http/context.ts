@@ -3,9 +3,11 @@
 import type { DrizzleD1Database } from "drizzle-orm/d1"
 import type { CollectionDefinition } from "../access/collection.ts"
 import type { Keys } from "../auth/keys.ts"
+import type { ResponseCache } from "../cache/response-cache.ts"
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
+import type { Cost } from "../db/cost.ts"
 import type { Database } from "../db/database.ts"
 import type { Atomic, AtomicStatement } from "../records/atomic.ts"
 import type { RecordsContext } from "../records/context.ts"
@@ -30,17 +32,27 @@ export interface RouteContext<C extends Definitions = Definitions> {
   readonly now: Clock
 }
 
+export type Later = (work: Promise<unknown>) => void
+
 /** One request, as the engine's own handlers see it. */
 export interface RequestState {
   readonly requestId: string
   readonly db: Database
   readonly keys: Pick<Keys, "verifyNow">
   caller: Caller
-  records: RecordsContext
+  readonly records: RecordsContext
   /** Set where a route is idempotent and the request carries a key. */
   claim: Claim | undefined
   /** Whether the answer has its common headers already. */
   complete: boolean
+  readonly cache: ResponseCache
+  /** Takes work that goes on after the answer. */
+  readonly later: Later
+  readonly cost: Cost
+  /** Milliseconds that passed in each part. */
+  readonly timing: { auth: number; limit: number; cache: number }
+  /** What went wrong although there is an answer. */
+  failure: Error | undefined
 }
 
 export interface AppEnv<C extends Definitions = Definitions> {

@@ -1,11 +1,11 @@
 /** Lists of the engine's own tables: newest first, in pages by key, as collections page theirs. */
 
 import * as z from "zod"
+import { hashText } from "../core/hash.ts"
 import { invalidQuery } from "../core/problem.ts"
 import type { Database } from "../db/database.ts"
 import type { ResultRow } from "../db/query.ts"
 import { decodeCursor, encodeCursor } from "../query/cursor.ts"
-import { hashText } from "../core/hash.ts"
 import type { Stored } from "../schema/values.ts"
 
 const STANDARD_LIMIT = 20

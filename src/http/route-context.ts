@@ -40,7 +40,8 @@ export class RequestRouteContext implements RouteContext {
   }
 
   records(caller: Caller | "service"): RecordsOf<Record<never, never>> {
-    const context = { ...this.#state.records, caller: caller === "service" ? SERVICE : caller }
+    const { collections, db, now, enqueue } = this.#state.records
+    const context = { collections, db, now, enqueue, caller: caller === "service" ? SERVICE : caller }
     return createRecords(context, () => {
       if (!this.#state.claim) return
       throw new TypeError("an idempotent route does all its writes in one ctx.atomic(statements, answer)")

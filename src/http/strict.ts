@@ -2,8 +2,7 @@
 
 import type { Context, MiddlewareHandler } from "hono"
 import { standingCaller } from "../auth/standing.ts"
-import type { Caller } from "../core/caller.ts"
-import type { AppEnv, RequestState } from "./context.ts"
+import type { AppEnv } from "./context.ts"
 
 /** Stands before routes that are strict as a whole. */
 export const strict: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -16,11 +15,5 @@ export async function confirmCaller(c: Context<AppEnv>): Promise<void> {
   const state = c.get("state")
   const { caller, db, keys, records } = state
   const authorization = c.req.raw.headers.get("Authorization")
-  setCaller(state, await standingCaller({ caller, db, now: records.now }, authorization, keys))
-}
-
-export function setCaller(state: RequestState, caller: Caller): void {
-  if (caller === state.caller) return
-  state.caller = caller
-  state.records = { ...state.records, caller }
+  state.caller = await standingCaller({ caller, db, now: records.now }, authorization, keys)
 }

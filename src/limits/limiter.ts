@@ -1,6 +1,8 @@
-/** The Durable Object that counts for one subject, an account or an address, and refuses the excess. */
+/** The Durable Object that counts for one subject, an account, an address or a caller, and refuses the excess. */
 
 import { DurableObject } from "cloudflare:workers"
+import type { Rule } from "./gcra.ts"
+import { type Account, type Answer, type Ask, decide, forgottenAt } from "./leases.ts"
 import { type FlowLimit, type Outcome, Tally } from "./tally.ts"
 
 /** `busy` is only said to those who don't wait. */
@@ -22,6 +24,13 @@ const LONGEST_WAIT_MS = 10_000
 const WAITED_RETRY_S = 1
 /** The caller's time for which the alarm is set. */
 const ALARM_KEY = "alarmFor"
+/** What is left of a rate, and the rule that it was last spent under. */
+const RATE_KEY = "rate"
+
+interface Rate {
+  readonly account: Account
+  readonly rule: Rule
+}
 
 /** Times are the caller's, in milliseconds since 1970; the object adds only distances to them. */
 export class Limiter extends DurableObject {
@@ -72,13 +81,28 @@ export class Limiter extends DurableObject {
     const verdict = tally.judge(counted, now)
     if (typeof verdict === "object") return verdict
     tally.add(counted, crypto.randomUUID(), now, false)
-    this.#watch([counted], now)
+    this.#watch(counted, now)
     return { allowed: true }
+  }
+
+  /** Spends units of a rate; an object that counts one counts nothing else. */
+  spend(ask: Ask, rule: Rule, now: number): Answer {
+    const stored = this.ctx.storage.kv.get<Rate>(RATE_KEY)
+    const { account, answer, changed } = decide(stored?.account, rule, ask, now, crypto.randomUUID())
+    if (!changed) return answer
+    this.ctx.storage.kv.put<Rate>(RATE_KEY, { account, rule })
+    this.#watch(rule, now)
+    return answer
   }
 
   /** Forgets what is too old, and all of the object when nothing is left. */
   override async alarm(): Promise<void> {
     const now = this.ctx.storage.kv.get<number>(ALARM_KEY)
+    const rate = this.ctx.storage.kv.get<Rate>(RATE_KEY)
+    if (now !== undefined && rate) {
+      const last = forgottenAt(rate.account, rate.rule)
+      return last > now ? this.#setAlarm(Math.max(last, now + rate.rule.windowMs), now) : this.ctx.storage.deleteAll()
+    }
     const tally = this.#tally()
     if (now !== undefined) tally.forgetOld(now)
     const last = tally.lastExpiry()
@@ -107,7 +131,7 @@ export class Limiter extends DurableObject {
     if (verdicts.includes("busy")) return undefined
     const ticket = crypto.randomUUID()
     for (const flow of flows) tally.add(flow, ticket, now, true)
-    this.#watch(flows, now)
+    this.#watch({ windowMs: Math.max(...flows.map(({ windowMs }) => windowMs)) }, now)
     return { ticket }
   }
 
@@ -123,10 +147,10 @@ export class Limiter extends DurableObject {
   }
 
   /** Not moved by each attempt, since setting an alarm writes a row: the alarm looks what is left, and is set again. */
-  #watch(flows: readonly FlowLimit[], now: number): void {
+  #watch({ windowMs }: { windowMs: number }, now: number): void {
     const due = this.ctx.storage.kv.get<number>(ALARM_KEY)
     if (due !== undefined && due > now) return
-    void this.#setAlarm(now + Math.max(...flows.map(({ windowMs }) => windowMs)), now)
+    void this.#setAlarm(now + windowMs, now)
   }
 
   #setAlarm(due: number, now: number): Promise<void> {

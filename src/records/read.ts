@@ -4,17 +4,18 @@ import type { FilterNode } from "../access/filter.ts"
 import type { Collection, Sort } from "../access/model.ts"
 import { requireAccess, visibleColumns } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
+import { hashText } from "../core/hash.ts"
 import { invalidQuery, SelvedgeError } from "../core/problem.ts"
 import type { Query } from "../db/query.ts"
 import { type AggregateRow, aggregateQuery, decodeAggregates, readAggregates, readGroup } from "../query/aggregate.ts"
 import { type CursorKey, decodeCursor, encodeCursor } from "../query/cursor.ts"
-import { hashText } from "../core/hash.ts"
 import { getQuery, type ListPlan, listQuery } from "../query/list.ts"
 import { decodeRecord, extraValue, type WireRecord } from "../query/projection.ts"
 import { compileSearch, LONGEST_SEARCH, type Search } from "../query/search.ts"
 import { project, type Selection } from "../query/selection.ts"
 import type { Stored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"
+import { type Reads, sharedReads } from "./reads.ts"
 
 export interface ListRequest extends Selection {
   readonly filter: FilterNode
@@ -33,6 +34,12 @@ export interface Page {
   readonly page: { next: string | null; previous: string | null; total?: number }
 }
 
+/** An answer, and what everybody would get it from; `reads` is undefined where somebody would get another. */
+export interface Read<V> {
+  readonly value: V
+  readonly reads: Reads | undefined
+}
+
 export interface AggregateRequest {
   readonly filter: FilterNode
   readonly q?: string | undefined
@@ -46,7 +53,7 @@ export async function listRecords(
   context: RecordsContext,
   collection: Collection,
   request: ListRequest,
-): Promise<Page> {
+): Promise<Read<Page>> {
   const access = requireAccess(collection, "read", context.caller)
   const search = searchOf(collection, context.caller, request.q)
   const { sort, reversed } = sortOf(collection, context.caller, request.sort, search)
@@ -67,7 +74,10 @@ export async function listRecords(
     total: request.total ?? false,
   }
   const row = await readOne(context, listQuery(plan))
-  return toPage(plan, hash, JSON.parse(row.data as string), row.total as number | undefined)
+  return {
+    value: toPage(plan, hash, JSON.parse(row.data as string), row.total as number | undefined),
+    reads: sharedReads(collection, context.caller, plan.filter, plan.projection),
+  }
 }
 
 /** @throws SelvedgeError `not_found` for a record that isn't there for the caller. */
@@ -76,21 +86,24 @@ export async function getRecord(
   collection: Collection,
   id: string,
   selection: Selection,
-): Promise<{ record: WireRecord; version: number | undefined }> {
+): Promise<Read<{ record: WireRecord; version: number | undefined }>> {
   const access = requireAccess(collection, "read", context.caller)
   const projection = project(collection, context.caller, selection)
   if (!isId(id)) throw notFound()
   const row = await readOne(context, getQuery(collection, access, id, projection))
   if (row.data === null) throw notFound()
   const record = decodeRecord(projection, JSON.parse(row.data as string))
-  return { record, version: record.version as number | undefined }
+  return {
+    value: { record, version: record.version as number | undefined },
+    reads: sharedReads(collection, context.caller, undefined, projection),
+  }
 }
 
 export async function aggregateRecords(
   context: RecordsContext,
   collection: Collection,
   request: AggregateRequest,
-): Promise<{ data: AggregateRow[] }> {
+): Promise<Read<{ data: AggregateRow[] }>> {
   const access = requireAccess(collection, "read", context.caller)
   const columns = visibleColumns(collection, context.caller)
   const plan = {
@@ -103,7 +116,10 @@ export async function aggregateRecords(
     limit: request.limit,
   }
   const row = await readOne(context, aggregateQuery(plan))
-  return { data: decodeAggregates(plan, JSON.parse(row.data as string)) }
+  return {
+    value: { data: decodeAggregates(plan, JSON.parse(row.data as string)) },
+    reads: sharedReads(collection, context.caller, request.filter, undefined),
+  }
 }
 
 /** A UUID in lower case (RFC 9562), of any version. */

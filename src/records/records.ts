@@ -107,16 +107,17 @@ function collectionRecords(
     list: async ({ filter, limit = STANDARD_LIMIT, ...options } = {}) => {
       if (!Number.isInteger(limit) || limit < 1 || limit > MOST_SERVER_RECORDS)
         throw invalidQuery("limit", `must be 1 to ${MOST_SERVER_RECORDS}`)
-      return listRecords(context, collection, {
+      const { value } = await listRecords(context, collection, {
         ...options,
         limit,
         filter: filterOf(filter),
         filterText: JSON.stringify(filter ?? {}),
       })
+      return value
     },
-    get: async (id, selection = {}) => (await getRecord(context, collection, id, selection)).record as never,
+    get: async (id, selection = {}) => (await getRecord(context, collection, id, selection)).value.record as never,
     aggregate: async ({ filter, group = [], limit = MOST_PAGE_RECORDS, aggregate }) =>
-      (await aggregateRecords(context, collection, { filter: filterOf(filter), aggregate, group, limit })).data,
+      (await aggregateRecords(context, collection, { filter: filterOf(filter), aggregate, group, limit })).value.data,
     create: (input) => write(createOperation(context, collection, input)),
     update: (id, patch, precondition = {}) => write(updateOperation(context, collection, id, patch, precondition)),
     replace: (id, input, precondition = {}) => write(replaceOperation(context, collection, id, input, precondition)),

@@ -6,6 +6,7 @@ import commonPasswords from "../auth/common-passwords.txt"
 import { createKeys } from "../auth/keys.ts"
 import type { AuthSettings } from "../auth/settings.ts"
 import { createTokens } from "../auth/tokens.ts"
+import { ResponseCache } from "../cache/response-cache.ts"
 import { createWaker } from "../changes/waker.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
@@ -36,8 +37,10 @@ export function openApps(backend: Backend, env: Env): Apps {
     keys: createKeys({ db: d1, now }),
     now,
     epochs: { current: undefined },
+    cache: new ResponseCache({ kv: env.CACHE, collections, now, log }),
     dispatch: dispatchOf(env),
     feed: { wake: createWaker(async () => feedOf(env).wake(), now), status: () => feedOf(env).status() },
+    isLocal: isLocal(env),
     log,
   }
   const data = createApp(options)

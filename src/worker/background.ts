@@ -2,6 +2,7 @@
 
 import type { Secrets } from "../auth/secrets.ts"
 import { sweepQueries } from "../auth/sweep.ts"
+import { cachedTables, versionsSink } from "../cache/versions-sink.ts"
 import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
@@ -34,6 +35,7 @@ const MOST_SWEEPS = 50
 export interface BackgroundOptions {
   readonly backend: Backend
   readonly d1: D1Database
+  readonly kv: KVNamespace
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
   readonly feed: { wake(): Promise<void>; prune(): Promise<void>; status(): Promise<SinkStatus[]> }
   readonly secrets: Secrets
@@ -92,12 +94,18 @@ function webhookJobs(options: BackgroundOptions): JobDefinition[] {
   ]
 }
 
-function sinksOf({ backend, d1, dispatch, now, log }: BackgroundOptions): Sink[] {
+function sinksOf({ backend, d1, kv, dispatch, now, log }: BackgroundOptions): Sink[] {
   const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
   return [
     reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
     webhookSink(backend.collections, { d1, now, log }, dispatcher),
+    versionsSink({ kv, tables: cachedTables(backend.collections), epoch: () => epochOf(d1), now }),
   ]
+}
+
+async function epochOf(d1: D1Database): Promise<string> {
+  const [rows] = await writeJobs({ d1 }, [{ sql: "SELECT value FROM _meta WHERE key = 'epoch'", params: [] }])
+  return rows![0]!.value as string
 }
 
 export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundings): Feed {

@@ -84,6 +84,7 @@ export function backgroundOf(backend: Backend, env: Env): BackgroundOptions {
   return {
     backend,
     d1: env.DB,
+    kv: env.CACHE,
     dispatch: dispatchOf(env),
     feed: {
       wake: () => feedOf(env).wake(),

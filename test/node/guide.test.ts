@@ -19,6 +19,7 @@ import { planMigration } from "../../scripts/migrate/plan.ts"
 import { EMPTY } from "../../scripts/migrate/table-schema.ts"
 import { createKeys } from "../../src/auth/keys.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
+import { ResponseCache } from "../../src/cache/response-cache.ts"
 import { createApp } from "../../src/http/app.ts"
 import { engineTables } from "../../src/schema/engine-tables.ts"
 
@@ -218,6 +219,9 @@ async function check(of: Backend) {
   }
 }
 
+/** A guide's collections keep no answers. */
+const noCache = {} as KVNamespace
+
 async function serve(of: Backend, d1: D1Database): Promise<Server> {
   const now = () => Date.now()
   const tokens = createTokens({ db: d1, secret: SECRET, now })
@@ -230,6 +234,8 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     keys,
     now,
     epochs: { current: undefined },
+    cache: new ResponseCache({ kv: noCache, collections: of.collections, now, log: () => {} }),
+    isLocal: true,
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
     feed: { wake: async () => {}, status: async () => [] },
     variable: () => undefined,

@@ -5,16 +5,16 @@ import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Keys } from "../../auth/keys.ts"
 import type { Tokens } from "../../auth/tokens.ts"
+import type { ResponseCache } from "../../cache/response-cache.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
-import { ANONYMOUS } from "../../core/caller.ts"
 import type { Clock } from "../../core/clock.ts"
-import { Database, type Epochs } from "../../db/database.ts"
-import { createDispatcher, type DispatchOptions } from "../../jobs/dispatch.ts"
-import { createEnqueue } from "../../jobs/enqueue.ts"
-import type { AppEnv, RequestState } from "../context.ts"
+import type { Epochs } from "../../db/database.ts"
+import type { DispatchOptions } from "../../jobs/dispatch.ts"
+import type { AppEnv, Later } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
+import { OpenRequest } from "../request-state.ts"
 import { RequestRouteContext } from "../route-context.ts"
-import { setCaller } from "../strict.ts"
+import { showCost } from "../show-cost.ts"
 
 export interface FrameOptions {
   readonly d1: D1Database
@@ -23,37 +23,39 @@ export interface FrameOptions {
   readonly keys: Keys
   readonly now: Clock
   readonly epochs: Epochs
+  /** What the isolate holds of answers that everybody may see. */
+  readonly cache: ResponseCache
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
   readonly feed: {
     /** Tells it that something was committed. */
     wake(): Promise<void>
     status(): Promise<SinkStatus[]>
   }
+  /** Whether this is a developer's machine, where every answer says what it cost. */
+  readonly isLocal: boolean
   /** Takes one structured line; errors have the level `error`. */
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
 }
 
-const REQUEST_ID = /^[\w.-]{1,64}$/
-/** W3C Trace Context: version, trace id, parent id, flags. */
-const TRACE_PARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"]
 
 export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const started = options.now()
+    const startedAt = performance.now()
     const request = c.req.raw
-    const trace = TRACE_PARENT.exec(request.headers.get("traceparent") ?? "")?.[1]
     const later = laterOf(c.executionCtx, options)
-    const state = openState(options, request, trace, later)
-    const { requestId, db } = state
+    const state = new OpenRequest(options, request, later)
+    const { requestId, trace, db } = state
     c.set("state", state)
     c.set("ctx", new RequestRouteContext(state))
     await next()
     const { status } = c.res
     if (!state.complete) completeHeaders(state, c.res.headers)
-    if (c.error && status >= 500)
-      options.log({ level: "error", event: "failure", requestId, causes: causesOf(c.error) })
     const { caller } = state
+    if (options.isLocal || caller.roles.includes("admin")) showCost(state, performance.now() - startedAt, c.res.headers)
+    const failure = status >= 500 ? c.error : state.failure
+    if (failure) options.log({ level: "error", event: "failure", requestId, causes: causesOf(failure) })
     options.log({
       level: status >= 500 ? "error" : "info",
       event: "request",
@@ -75,16 +77,15 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
 
 /** Tells who asks; stands behind CORS, so that a browser may read the refusal of a bad token. */
 export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">): MiddlewareHandler<AppEnv> {
-  return (c, next) => {
+  return async (c, next) => {
     const state = c.get("state")
+    const startedAt = performance.now()
     const caller = authenticate(c.req.raw.headers.get("Authorization"), tokens, keys)
-    if (caller instanceof Promise) return caller.then((known) => setCaller(state, known)).then(next)
-    setCaller(state, caller)
-    return next()
+    state.caller = caller instanceof Promise ? await caller : caller
+    state.timing.auth = performance.now() - startedAt
+    await next()
   }
 }
-
-type Later = (work: Promise<unknown>) => void
 
 /** Takes work that ends after the answer; its failure is an error in the log. */
 export function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }: Pick<FrameOptions, "log">): Later {
@@ -92,28 +93,6 @@ export function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }:
     execution.waitUntil(
       work.catch((error: unknown) => log({ level: "error", event: "failure", causes: [String(error)] })),
     )
-}
-
-function openState(options: FrameOptions, request: Request, trace: string | undefined, later: Later): RequestState {
-  const { d1, epochs, collections, keys, now, dispatch } = options
-  const given = request.headers.get("X-Request-Id")
-  const db = new Database(d1, epochs, request.headers.get("Selvedge-Bookmark") ?? undefined)
-  const requestId = given && REQUEST_ID.test(given) ? given : crypto.randomUUID()
-  const enqueue = createEnqueue({
-    now,
-    traceId: trace ?? requestId,
-    write: (query) => db.write([query]),
-    committed: createDispatcher({ ...dispatch, now, later }).committed,
-  })
-  return {
-    requestId,
-    db,
-    keys,
-    caller: ANONYMOUS,
-    records: { collections, caller: ANONYMOUS, db, now, enqueue },
-    claim: undefined,
-    complete: false,
-  }
 }
 
 /** What went wrong inside, for the operator alone. */

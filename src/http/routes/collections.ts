@@ -18,6 +18,7 @@ import {
   readNames,
   uniqueParameters,
 } from "../../query/parameters.ts"
+import type { RecordsContext } from "../../records/context.ts"
 import { createOperation } from "../../records/create.ts"
 import { createClaim } from "../../records/idempotency.ts"
 import type { Operation, WriteResult } from "../../records/operation.ts"
@@ -29,7 +30,8 @@ import { runOperation } from "../../records/run.ts"
 import { updateOperation } from "../../records/update.ts"
 import { requireAcceptable } from "../accept.ts"
 import { type Body, PATCH_TYPES, readJson } from "../body.ts"
-import { isNotModified, readPrecondition, versionTag, weakTag } from "../conditions.ts"
+import { answerRead, type Made } from "../cached.ts"
+import { readPrecondition, versionTag, weakTag } from "../conditions.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
 import { reply } from "../reply.ts"
@@ -72,15 +74,18 @@ function single(c: C, collection: Collection, id: string): Promise<Response> {
   throw methodNotAllowed(["GET", "HEAD", "PATCH", "PUT", "DELETE"])
 }
 
-async function list(c: C, collection: Collection): Promise<Response> {
-  const { records, caller } = c.get("state")
-  requireAccess(collection, "read", caller)
-  const url = new URL(c.req.url)
+function list(c: C, collection: Collection): Promise<Response> {
+  const state = c.get("state")
+  requireAccess(collection, "read", state.caller)
+  return answerRead(state, c.req.raw, collection, () => makeList(state, collection, new URL(c.req.url)))
+}
+
+async function makeList({ records, caller }: RequestState, collection: Collection, url: URL): Promise<Made> {
   const parameters = uniqueParameters(url.searchParams)
-  if (parameters.has("aggregate") || parameters.has("group")) return aggregate(c, collection, parameters)
+  if (parameters.has("aggregate") || parameters.has("group")) return makeAggregate(records, collection, parameters)
   const count = parameters.get("count")
   if (count !== undefined && count !== "exact") throw invalidQuery("count", "must be exact")
-  const page = await listRecords(records, collection, {
+  const { value, reads } = await listRecords(records, collection, {
     filter: readFilter(parameters, LIST_PARAMETERS, callerScope(collection, caller)),
     filterText: filterText(parameters),
     sort: parameters.get("sort"),
@@ -92,32 +97,41 @@ async function list(c: C, collection: Collection): Promise<Response> {
     fields: readNames(parameters, "fields"),
     expand: readNames(parameters, "expand"),
   })
-  const link = linkHeader(url, page)
-  return unversioned(c, page, link ? { Link: link } : {})
+  return { ...byBody(value), link: linkHeader(url, value), reads }
 }
 
-async function aggregate(c: C, collection: Collection, parameters: Map<string, string>): Promise<Response> {
-  const { records, caller } = c.get("state")
+async function makeAggregate(
+  records: RecordsContext,
+  collection: Collection,
+  parameters: Map<string, string>,
+): Promise<Made> {
   const functions = readNames(parameters, "aggregate")
   if (!functions) throw invalidQuery("group", "needs aggregate beside it")
-  const result = await aggregateRecords(records, collection, {
-    filter: readFilter(parameters, AGGREGATE_PARAMETERS, callerScope(collection, caller)),
+  const { value, reads } = await aggregateRecords(records, collection, {
+    filter: readFilter(parameters, AGGREGATE_PARAMETERS, callerScope(collection, records.caller)),
     q: parameters.get("q"),
     aggregate: functions,
     group: readNames(parameters, "group") ?? [],
     limit: readLimit(parameters, STANDARD_GROUPS, MOST_GROUPS),
   })
-  return unversioned(c, result)
+  return { ...byBody(value), reads }
 }
 
-async function get(c: C, collection: Collection, id: string): Promise<Response> {
-  requireAccess(collection, "read", c.get("state").caller)
-  const parameters = parametersOf(c.req.url)
+function get(c: C, collection: Collection, id: string): Promise<Response> {
+  const state = c.get("state")
+  requireAccess(collection, "read", state.caller)
+  return answerRead(state, c.req.raw, collection, () => makeGet(state.records, collection, id, c.req.url))
+}
+
+async function makeGet(records: RecordsContext, collection: Collection, id: string, url: string): Promise<Made> {
+  const parameters = parametersOf(url)
   onlyParameters(parameters, GET_PARAMETERS)
   const selection = { fields: readNames(parameters, "fields"), expand: readNames(parameters, "expand") }
-  const { record, version } = await getRecord(c.get("state").records, collection, id, selection)
-  const whole = !selection.fields && !selection.expand && version !== undefined
-  return whole ? conditional(c, JSON.stringify(record), versionTag(version)) : unversioned(c, record)
+  const { value, reads } = await getRecord(records, collection, id, selection)
+  const { record, version } = value
+  const isWhole = !selection.fields && !selection.expand && version !== undefined
+  if (!isWhole) return { ...byBody(record), reads }
+  return { body: encoder.encode(JSON.stringify(record)), tag: versionTag(version), reads }
 }
 
 async function create(c: C, collection: Collection): Promise<Response> {
@@ -182,15 +196,9 @@ export function writeHeaders(collection: Collection, { status, id, version }: Wr
 }
 
 /** An answer that is known by its bytes. */
-function unversioned(c: C, answer: unknown, extra?: Record<string, string>): Response {
+function byBody(answer: unknown): Pick<Made, "body" | "tag"> {
   const body = encoder.encode(JSON.stringify(answer))
-  return conditional(c, body, weakTag(body), extra)
-}
-
-function conditional(c: C, body: string | Uint8Array, tag: string, extra?: Record<string, string>): Response {
-  const headers = { ETag: tag, ...extra }
-  if (isNotModified(c.req.raw.headers.get("If-None-Match"), tag)) return reply(c.get("state"), null, 304, headers)
-  return reply(c.get("state"), body, 200, { "Content-Type": "application/json", ...headers })
+  return { body, tag: weakTag(body) }
 }
 
 /** The same text for the same filters, whatever their order in the URL. */

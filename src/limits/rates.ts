@@ -1,0 +1,238 @@
+/** The Worker's side of the limits: what one isolate knows of its callers, and what it has on lease for them. */
+
+import type { Clock } from "../core/clock.ts"
+import type { LimitClass } from "./classes.ts"
+import { drain, drainMs, fits, freeUnits } from "./gcra.ts"
+import type { Answer, Ask, Report } from "./leases.ts"
+import type { Limiter } from "./limiter.ts"
+
+export interface RatesOptions {
+  readonly namespace: {
+    getByName(name: string): Pick<Limiter, "spend"> | Pick<DurableObjectStub<Limiter>, "spend">
+  }
+  readonly now: Clock
+  readonly log: (line: Record<string, unknown> & { level: "error" }) => void
+}
+
+/** What became of a request. */
+export interface Verdict {
+  readonly passes: boolean
+  /** The header `RateLimit`; undefined when the limiter couldn't be reached. */
+  readonly limit: string | undefined
+  /** Seconds after which the same request passes, if nothing else is spent meanwhile; 0 for one that passes. */
+  readonly retryAfterS: number
+}
+
+/** The request that spends. */
+export interface Spender {
+  /** Counts the calls that are made for it. */
+  readonly counted: { limiterCalls: number }
+  /** Takes work that may outlive the answer, such as `waitUntil`. */
+  readonly later: (work: Promise<unknown>) => void
+}
+
+export interface Rates {
+  /**
+   * At once, and without a call, from a lease or when it is known that there is no room.
+   *
+   * @param subject Who spends.
+   */
+  spend(limits: LimitClass, subject: string, cost: number, spender: Spender): Verdict | Promise<Verdict>
+}
+
+/** What is known of one caller in one class. */
+interface Entry {
+  readonly limits: LimitClass
+  readonly limiter: string
+  /** As {@link Answer} has them, with what was used of the lease since. */
+  debt: number
+  at: number
+  others: number
+  turn: string
+  lease: number
+  used: number
+  until: number
+  /** The cheapest request that was refused, and until when it is. */
+  refusedCost: number
+  refusedUntil: number
+  /** Until then the limiter isn't called again. */
+  downUntil: number
+  /** The call under way: one at a time, since each brings back the lease. */
+  call: object | undefined
+  waiting: Waiter[]
+}
+
+interface Waiter {
+  readonly cost: number
+  /** Undefined: it is the waiter's turn to make the call. */
+  readonly resolve: (verdict: Verdict | undefined) => void
+}
+
+const LONGEST_CALL_MS = 1_000
+const DOWN_MS = 1_000
+/** Callers that an isolate remembers in each class. */
+const MOST_REMEMBERED = 10_000
+
+export function createRates({ namespace, now, log }: RatesOptions): Rates {
+  const known = new Map<string, Map<string, Entry>>()
+
+  function spend(limits: LimitClass, subject: string, cost: number, spender: Spender): Verdict | Promise<Verdict> {
+    const entries = known.get(limits.name) ?? open(limits.name)
+    let entry = entries.get(subject)
+    if (!entry) remember(entries, subject, (entry = newEntry(limits, subject)), now())
+    return fromMemory(entry, cost, now()) ?? wait(entry, cost, spender)
+  }
+
+  function open(name: string): Map<string, Entry> {
+    const entries = new Map<string, Entry>()
+    known.set(name, entries)
+    return entries
+  }
+
+  /** Every call is made in the context of a request that waits for it: the I/O of others may be cancelled with them. */
+  async function wait(entry: Entry, cost: number, spender: Spender): Promise<Verdict> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const waiting = new Promise<Verdict | undefined>((resolve) => {
+      entry.waiting.push({ cost, resolve })
+      timer = setTimeout(() => {
+        if (entry.call) giveUp(entry, new Error(`no answer after ${LONGEST_CALL_MS} ms`))
+        resolve(downVerdict(entry))
+      }, LONGEST_CALL_MS)
+      if (!entry.call) lead(entry, spender)
+    })
+    spender.later(waiting)
+    const verdict = await waiting
+    clearTimeout(timer)
+    return verdict ?? wait(entry, cost, spender)
+  }
+
+  /** Makes one call for all who wait. */
+  function lead(entry: Entry, spender: Spender): void {
+    const call = {}
+    const waiters = entry.waiting.splice(0)
+    const ask = { costs: waiters.map(({ cost }) => cost), report: reportOf(entry) }
+    entry.call = call
+    entry.lease = 0
+    spender.counted.limiterCalls++
+    spender.later(
+      reach(entry, ask, now()).then(
+        (answer) => {
+          if (entry.call !== call) return
+          learn(entry, ask, answer)
+          for (const [index, { resolve }] of waiters.entries()) resolve(verdictOf(entry, now(), answer.waits[index]!))
+          passOn(entry)
+        },
+        (error: unknown) => {
+          if (entry.call === call) giveUp(entry, error)
+          for (const { resolve } of waiters) resolve(downVerdict(entry))
+        },
+      ),
+    )
+  }
+
+  /** To those who came meanwhile: what the answer tells of them, and the next call to the first of the others. */
+  function passOn(entry: Entry): void {
+    const others = entry.waiting.splice(0).filter(({ cost, resolve }) => {
+      const verdict = fromMemory(entry, cost, now())
+      if (verdict) resolve(verdict)
+      return !verdict
+    })
+    others.shift()?.resolve(undefined)
+    entry.waiting.push(...others)
+  }
+
+  async function reach({ limits, limiter }: Entry, ask: Ask, at: number): Promise<Answer> {
+    return namespace.getByName(limiter).spend(ask, limits.rule, at)
+  }
+
+  function giveUp(entry: Entry, error: unknown): void {
+    log({ level: "error", event: "limiter_not_reached", class: entry.limits.name, causes: [String(error)] })
+    entry.call = undefined
+    entry.turn = ""
+    entry.downUntil = now() + DOWN_MS
+    for (const { resolve } of entry.waiting.splice(0)) resolve(downVerdict(entry))
+  }
+
+  return { spend }
+}
+
+function newEntry(limits: LimitClass, subject: string): Entry {
+  return {
+    limits,
+    limiter: `rate:${limits.name}:${subject}`,
+    debt: 0,
+    at: 0,
+    others: 0,
+    turn: "",
+    lease: 0,
+    used: 0,
+    until: 0,
+    refusedCost: Number.POSITIVE_INFINITY,
+    refusedUntil: 0,
+    downUntil: 0,
+    call: undefined,
+    waiting: [],
+  }
+}
+
+function remember(entries: Map<string, Entry>, subject: string, entry: Entry, now: number): void {
+  const [oldest] = entries
+  if (oldest && (entries.size >= MOST_REMEMBERED || isForgettable(oldest[1], now))) entries.delete(oldest[0])
+  entries.set(subject, entry)
+}
+
+/** Then the limiter knows as much. */
+function isForgettable({ limits, debt, at, until, refusedUntil, downUntil, call }: Entry, now: number): boolean {
+  const drained = at + drainMs(debt, limits.rule)
+  return !call && Math.max(drained, until, refusedUntil, downUntil) <= now
+}
+
+function fromMemory(entry: Entry, cost: number, now: number): Verdict | undefined {
+  if (cost <= entry.lease && now < entry.until) {
+    const { rule } = entry.limits
+    entry.debt = drain(entry.debt, now - entry.at, rule) + cost * rule.windowMs
+    entry.at = Math.max(entry.at, now)
+    entry.lease -= cost
+    entry.used += cost
+    return verdictOf(entry, now, 0)
+  }
+  if (cost >= entry.refusedCost && now < entry.refusedUntil) return verdictOf(entry, now, entry.refusedUntil)
+  if (now < entry.downUntil) return downVerdict(entry)
+  return undefined
+}
+
+function reportOf({ turn, used, debt, at }: Entry): Report | undefined {
+  return turn === "" ? undefined : { turn, used, debt, at }
+}
+
+function learn(entry: Entry, { costs }: Ask, { waits, debt, at, others, turn, lease, until }: Answer): void {
+  Object.assign(entry, { debt, at, others, turn, lease, until, used: 0, call: undefined })
+  entry.refusedCost = Number.POSITIVE_INFINITY
+  for (const [index, wait] of waits.entries()) {
+    if (wait === 0 || costs[index]! >= entry.refusedCost) continue
+    entry.refusedCost = costs[index]!
+    entry.refusedUntil = wait
+  }
+}
+
+/** @param waitUntil The time at which a refused request passes; 0 for one that passes. */
+function verdictOf({ debt, at, others, limits }: Entry, now: number, waitUntil: number): Verdict {
+  const { rule } = limits
+  const owed = drain(debt, now - at, rule)
+  const free = freeUnits(owed, others, rule)
+  // of what is there, nothing more may come before others give back
+  const nextMs = fits(owed, others, free + 1, rule)
+    ? 0
+    : drainMs(owed - (rule.burst - others - free - 1) * rule.windowMs, rule)
+  const retryAfterS = waitUntil === 0 ? 0 : seconds(waitUntil - now)
+  const t = waitUntil === 0 ? seconds(nextMs) : retryAfterS
+  return { passes: waitUntil === 0, limit: `"${limits.name}";r=${free};t=${t}`, retryAfterS }
+}
+
+function downVerdict({ limits }: Entry): Verdict {
+  return { passes: limits.passesWhenDown, limit: undefined, retryAfterS: limits.passesWhenDown ? 0 : 1 }
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000))
+}
