@@ -1,6 +1,6 @@
 /** CPU time of the serving processes, as the operating system counts it. */
 
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 
 /** Linux counts in hundredths of a second. */
 const MS_PER_TICK = 10
@@ -29,4 +29,16 @@ function childPids(parent: number, name: string): number[] {
     .filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").startsWith(name))
   if (found.length === 0) throw new Error(`there is no ${name} among the processes of the bench`)
   return found
+}
+
+/** Milliseconds of user and system time so far: a process and all that descend from it. */
+export function treeCpuMs(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + treeCpuMs(child), processMs(pid))
+}
+
+/** Children belong to the thread that started them. */
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  )
 }

@@ -102,7 +102,7 @@ async function run(db: D1Database, statements: readonly string[]): Promise<void>
 }
 
 /** Every value travels in one parameter. */
-async function insert(db: D1Database, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+export async function insert(db: D1Database, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
   const names = Object.keys(rows[0]!)
   const values = names.map((name) => `value ->> '${name}'`).join(", ")
   const sql = `INSERT INTO ${table} (${names.join(", ")}) SELECT ${values} FROM json_each(?)`
@@ -123,6 +123,6 @@ function record(id: string, i: number) {
   return { id, created_at: at, updated_at: at, version: 1 }
 }
 
-function uuid(kind: number, i: number): string {
+export function uuid(kind: number, i: number): string {
   return `0199000${kind}-0000-7000-8000-${i.toString(16).padStart(12, "0")}`
 }

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
-import { unstable_readConfig as readConfig } from "wrangler"
 import { bundle } from "../../scripts/bundle.ts"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
+import { compatibilityOf } from "./compatibility.ts"
 
 export const SECRET = "a secret for the bench, with more than 32 characters"
 const CONFIG = join(PROJECT_ROOT, "bench/wrangler.toml")
@@ -83,13 +83,11 @@ async function collect<K extends string, V>(keys: readonly K[], value: (key: K) 
 }
 
 async function workerOptions(name: WorkerName, { entry, database, objects, takesJobs }: Source, folder: string) {
-  const { compatibility_date, compatibility_flags } = readConfig({ config: CONFIG })
   const object = (className: string) => ({ className, scriptName: objects!, useSQLite: true })
   return {
     name,
     modules: await bundle(join(PROJECT_ROOT, `bench/app/${entry}.ts`), join(folder, name), ["--config", CONFIG]),
-    compatibilityDate: compatibility_date!,
-    compatibilityFlags: compatibility_flags,
+    ...compatibilityOf(CONFIG),
     d1Databases: { DB: database },
     bindings: { SELVEDGE_SECRET: SECRET },
     ...(objects && {
