@@ -32,6 +32,7 @@ export default defineConfig({
             "test/geo/**/*.test.ts",
             "test/http/**/*.test.ts",
             "test/auth/**/*.test.ts",
+            "test/cache/**/*.test.ts",
             "test/jobs/**/*.test.ts",
             "test/webhooks/**/*.test.ts",
             "test/property/**/*.test.ts",
