@@ -2,14 +2,16 @@
 
 import type { Clock } from "../core/clock.ts"
 import type { LimitClass } from "./classes.ts"
-import { drain, drainMs, fits, freeUnits } from "./gcra.ts"
+import { drain, drainMs, fits, freeUnits, type Rule } from "./gcra.ts"
 import type { Answer, Ask, Report } from "./leases.ts"
-import type { Limiter } from "./limiter.ts"
+
+/** As much of a limiter as is needed. */
+export interface LimiterStub {
+  spend(ask: Ask, rule: Rule, now: number): Promise<Answer>
+}
 
 export interface RatesOptions {
-  readonly namespace: {
-    getByName(name: string): Pick<Limiter, "spend"> | Pick<DurableObjectStub<Limiter>, "spend">
-  }
+  readonly namespace: { getByName(name: string): LimiterStub }
   readonly now: Clock
   readonly log: (line: Record<string, unknown> & { level: "error" }) => void
 }
@@ -78,8 +80,7 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
 
   function spend(limits: LimitClass, subject: string, cost: number, spender: Spender): Verdict | Promise<Verdict> {
     const entries = known.get(limits.name) ?? open(limits.name)
-    let entry = entries.get(subject)
-    if (!entry) remember(entries, subject, (entry = newEntry(limits, subject)), now())
+    const entry = entries.get(subject) ?? remember(entries, limits, subject, now())
     return fromMemory(entry, cost, now()) ?? wait(entry, cost, spender)
   }
 
@@ -156,8 +157,10 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
   return { spend }
 }
 
-function newEntry(limits: LimitClass, subject: string): Entry {
-  return {
+function remember(entries: Map<string, Entry>, limits: LimitClass, subject: string, now: number): Entry {
+  const [oldest] = entries
+  if (oldest && (entries.size >= MOST_REMEMBERED || isForgettable(oldest[1], now))) entries.delete(oldest[0])
+  const entry: Entry = {
     limits,
     limiter: `rate:${limits.name}:${subject}`,
     debt: 0,
@@ -173,12 +176,8 @@ function newEntry(limits: LimitClass, subject: string): Entry {
     call: undefined,
     waiting: [],
   }
-}
-
-function remember(entries: Map<string, Entry>, subject: string, entry: Entry, now: number): void {
-  const [oldest] = entries
-  if (oldest && (entries.size >= MOST_REMEMBERED || isForgettable(oldest[1], now))) entries.delete(oldest[0])
   entries.set(subject, entry)
+  return entry
 }
 
 /** Then the limiter knows as much. */
