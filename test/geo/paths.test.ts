@@ -3,30 +3,37 @@
 import { env } from "cloudflare:workers"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { backend } from "../../app/backend.ts"
+import { cachePolicy } from "../../src/access/cache-policy.ts"
 import { newId } from "../../src/tables.ts"
-import { type Answer, type Client, createScenario } from "../fixture/scenario.ts"
+import { type Answer, type Client, createScenario, type Scenario } from "../fixture/scenario.ts"
 import { type Trip, watchD1 } from "./watched-d1.ts"
+import { watchKv } from "./watched-kv.ts"
 
 const MEND = "A path has changed. When that is meant, write bench/geo/paths.json anew: npm run bench:paths"
 const FILMS = 40
 const PASSWORD = "a long enough passphrase"
 const EMAIL = "ada@shop.example"
+/** An answer that everybody may see. */
+const LIST = "/v1/films?limit=20"
+/** Longer than an isolate relies on the versions that it has read. */
+const VERSIONS_AGE_MS = 1_001
 
+let at = Date.now()
 const trips: Trip[] = []
-const scenario = createScenario(backend, watchD1(env.DB, trips), Date.now, {
-  variables: { SELVEDGE_LOCAL: "true", PAYMENTS_WEBHOOK_SECRET: `whsec_${btoa("a secret of the payment gateway")}` },
-})
+const kv = { reads: 0, writes: 0 }
 const after = { feedWakes: 0, clockWakes: 0, queueMessages: 0 }
 const films: string[] = []
+/** The shop as an isolate serves it: one where nothing is kept, and one where answers about films are. */
+const plain = openIsolate()
+const keeping = openIsolate("films", "directors")
 let anonymous: Client
 let ada: Client
 let session: { refreshToken: string; user: { id: string } }
 
 beforeAll(async () => {
   vi.stubGlobal("fetch", async () => new Response(null, { status: 204 }))
-  watchWork()
-  anonymous = await scenario.as("anonymous")
-  const staff = await scenario.as({ id: newId(), roles: ["staff"] })
+  anonymous = await plain.as("anonymous")
+  const staff = await keeping.as({ id: newId(), roles: ["staff"] })
   const director = (await staff.post("/v1/directors", { body: { name: "Alfred Hitchcock" } })).body.id
   for (let n = 0; n < FILMS; n++) {
     const body = {
@@ -38,10 +45,10 @@ beforeAll(async () => {
     }
     films.push((await staff.post("/v1/films", { body })).body.id)
   }
-  session = (await scenario.send("POST", "/v1/auth/sign-up", { body: { email: EMAIL, password: PASSWORD } })).body
-  ada = await scenario.as({ id: session.user.id, session: true })
+  session = (await keeping.send("POST", "/v1/auth/sign-up", { body: { email: EMAIL, password: PASSWORD } })).body
+  ada = await keeping.as({ id: session.user.id, session: true })
   for (const filmId of films.slice(0, 20)) await ada.post("/v1/reviews", { body: { filmId, stars: 5 } })
-  await scenario.settled()
+  await keeping.settled()
 })
 
 afterAll(() => {
@@ -49,71 +56,115 @@ afterAll(() => {
 })
 
 test("each kind of request takes the path that the simulation and the costs reckon with", async () => {
+  const film = `/v1/films/${films[0]}`
+  const etag = (await anonymous.get(film)).headers.get("ETag")!
+  const reads = {
+    get: await path(plain, () => anonymous.get(film)),
+    "get, not modified": await path(plain, () => anonymous.get(film, { headers: { "If-None-Match": etag } })),
+    list: await path(plain, () => anonymous.get(LIST)),
+    "list with relations": await path(plain, () => anonymous.get(`${LIST}&expand=director`)),
+    "list, signed in": await path(plain, () => ada.get("/v1/reviews?limit=20")),
+  }
+  const text = JSON.stringify(
+    { written: "npm run bench:paths", kinds: { ...reads, ...(await kept()), ...(await writes()) } },
+    undefined,
+    2,
+  )
+  await expect(`${text}\n`, MEND).toMatchFileSnapshot("../../bench/geo/paths.json")
+})
+
+/** The same list, from ever farther away. */
+async function kept() {
+  const visitor = await keeping.as("anonymous")
+  const missed = await path(keeping, (n) => visitor.get(`${LIST}&priceCents[gte]=${n}`))
+  const read = () => visitor.get(LIST)
+  await read()
+  await read()
+  const held = await path(keeping, read)
+  const aged = await path(keeping, read, async () => {
+    at += VERSIONS_AGE_MS
+  })
+  const other = openIsolate("films", "directors")
+  const elsewhere = await other.as("anonymous")
+  const fromKv = await count(other, () => elsewhere.get(LIST))
+  return {
+    "kept, in the isolate": held,
+    "kept, versions read anew": aged,
+    "kept, from KV": fromKv,
+    "kept nowhere": missed,
+  }
+}
+
+async function writes() {
   const spare = films.slice(20)
-  const nextFilm = () => spare.shift()!
+  const review = (stars: number) => ({ body: { filmId: spare.shift()!, stars } })
+  const key = () => ({ headers: { "Idempotency-Key": crypto.randomUUID() } })
+  const { id } = (await ada.post("/v1/reviews", review(3))).body
   const fillCart = async () => {
     for (const filmId of films.slice(0, 2)) await ada.post("/v1/cart", { body: { filmId, quantity: 1 } })
   }
-  const review = (await ada.post("/v1/reviews", { body: { filmId: nextFilm(), stars: 3 } })).body.id
-  const etag = (await anonymous.get(`/v1/films/${films[0]}`)).headers.get("ETag")!
-  const key = () => ({ "Idempotency-Key": crypto.randomUUID() })
-  const kinds = {
-    get: await path(() => anonymous.get(`/v1/films/${films[0]}`)),
-    "get, not modified": await path(() =>
-      anonymous.get(`/v1/films/${films[0]}`, { headers: { "If-None-Match": etag } }),
+  return {
+    create: await path(keeping, (n) => ada.post("/v1/reviews", review(n))),
+    "create, idempotent": await path(keeping, (n) => ada.post("/v1/reviews", { ...review(n), ...key() })),
+    update: await path(keeping, (n) => ada.patch(`/v1/reviews/${id}`, { body: { stars: n } })),
+    checkout: await path(keeping, () => ada.post("/v1/checkout", { body: {}, ...key() }), fillCart),
+    "sign-in": await path(keeping, () =>
+      keeping.send("POST", "/v1/auth/sign-in", { body: { email: EMAIL, password: PASSWORD } }),
     ),
-    list: await path(() => anonymous.get("/v1/films?limit=20")),
-    "list with relations": await path(() => anonymous.get("/v1/films?limit=20&expand=director")),
-    "list, signed in": await path(() => ada.get("/v1/reviews?limit=20")),
-    create: await path(() => ada.post("/v1/reviews", { body: { filmId: nextFilm(), stars: 4 } })),
-    "create, idempotent": await path(() =>
-      ada.post("/v1/reviews", { body: { filmId: nextFilm(), stars: 4 }, headers: key() }),
-    ),
-    update: await path((n) => ada.patch(`/v1/reviews/${review}`, { body: { stars: n } })),
-    checkout: await path(() => ada.post("/v1/checkout", { body: {}, headers: key() }), fillCart),
-    "sign-in": await path(() =>
-      scenario.send("POST", "/v1/auth/sign-in", { body: { email: EMAIL, password: PASSWORD } }),
-    ),
-    refresh: await path(async () => {
-      const { refreshToken } = session
-      const answer = await scenario.send("POST", "/v1/auth/refresh", { body: { refreshToken } })
+    refresh: await path(keeping, async () => {
+      const answer = await keeping.send("POST", "/v1/auth/refresh", { body: { refreshToken: session.refreshToken } })
       session = answer.body
       return answer
     }),
   }
-  const text = `${JSON.stringify({ written: "npm run bench:paths", kinds }, undefined, 2)}\n`
-  await expect(text, MEND).toMatchFileSnapshot("../../bench/geo/paths.json")
-})
+}
 
 /** Of a request that an isolate answers which has answered one of its kind before. */
-async function path(request: (n: number) => Promise<Answer>, before = async () => {}) {
+async function path(isolate: Scenario, request: (n: number) => Promise<Answer>, before = async () => {}) {
+  after.feedWakes = 0
   await before()
-  const first = await request(1)
-  expect(first.status, first.text).toBeLessThan(400)
-  await scenario.settled()
+  await accepted(request(1))
+  await settle(isolate)
   await before()
-  await scenario.settled()
+  await settle(isolate)
+  return count(isolate, () => request(2))
+}
+
+async function count(isolate: Scenario, request: () => Promise<Answer>) {
   trips.length = 0
+  Object.assign(kv, { reads: 0, writes: 0 })
   Object.assign(after, { feedWakes: 0, clockWakes: 0, queueMessages: 0 })
-  const { status, text } = await request(2)
-  expect(status, text).toBeLessThan(400)
+  const { status } = await accepted(request())
   const asked = trips.splice(0)
-  const line = scenario.logged.findLast(({ event }) => event === "request")!
+  const line = isolate.logged.findLast(({ event }) => event === "request") as Record<string, number>
   expect(line.trips, "trips in the log line").toBe(asked.length)
-  await scenario.settled()
+  await settle(isolate)
+  const { limiterCalls, kvReads, kvWrites } = line
   return {
     status,
     trips: asked.map(({ to }) => to).join(", "),
     ...totals(asked),
-    limiterCalls: line.limiterCalls,
-    kvReads: line.kvReads,
-    kvWrites: line.kvWrites,
-    afterwards: { ...totals(trips), ...after },
+    limiterCalls,
+    kvReads,
+    kvWrites,
+    afterwards: { ...totals(trips), kvReads: kv.reads - kvReads!, kvWrites: kv.writes - kvWrites!, ...after },
   }
 }
 
+/** The versions of tables go into KV once a second. */
+async function settle(isolate: Scenario): Promise<void> {
+  if (after.feedWakes > 0) at += VERSIONS_AGE_MS
+  await isolate.settled()
+}
+
+async function accepted(answer: Promise<Answer>): Promise<Answer> {
+  const { status, text } = await answer
+  expect(status, text).toBeLessThan(400)
+  return answer
+}
+
 function totals(of: readonly Trip[]) {
-  const sum = (count: (trip: Trip) => number) => of.reduce((total, trip) => total + count(trip), 0)
+  const sum = (counted: (trip: Trip) => number) => of.reduce((total, trip) => total + counted(trip), 0)
   return {
     statements: sum((trip) => trip.statements),
     rowsRead: sum((trip) => trip.rowsRead),
@@ -121,22 +172,36 @@ function totals(of: readonly Trip[]) {
   }
 }
 
+function openIsolate(...kept: string[]): Scenario {
+  const collections = new Map(
+    [...backend.collections].map(([name, collection]) => [
+      name,
+      { ...collection, cache: kept.includes(name) ? cachePolicy(name, { maxAge: 60 }) : undefined },
+    ]),
+  )
+  const variables = { SELVEDGE_LOCAL: "true", PAYMENTS_WEBHOOK_SECRET: `whsec_${btoa("a secret of the gateway")}` }
+  const shop = { ...backend, collections } as typeof backend
+  const scenario = createScenario(shop, watchD1(env.DB, trips), () => at, { variables, kv: watchKv(env.CACHE, kv) })
+  watchWork(scenario)
+  return scenario
+}
+
 /** Counts what is asked of the feed, the clock and the queue. */
-function watchWork(): void {
-  const { background, messages } = scenario.work
-  const wakeFeed = background.feed.wake
-  const wakeClock = background.dispatch.clock.wakeBy
+function watchWork({ work: { background, messages } }: Scenario): void {
+  const { feed, dispatch } = background
+  const wakeFeed = feed.wake
+  const wakeClock = dispatch.clock.wakeBy
   const push = messages.push.bind(messages)
-  Object.assign(background.feed, {
+  Object.assign(feed, {
     wake: () => {
       after.feedWakes++
       return wakeFeed()
     },
   })
-  Object.assign(background.dispatch.clock, {
-    wakeBy: (at: number) => {
+  Object.assign(dispatch.clock, {
+    wakeBy: (time: number) => {
       after.clockWakes++
-      return wakeClock(at)
+      return wakeClock(time)
     },
   })
   messages.push = (...sent) => {
