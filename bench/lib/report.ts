@@ -90,7 +90,7 @@ function cpuOf(slices: CellResult["slices"]): number[] {
   return slices.map((slice) => slice.cpuMs / slice.requests)
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]!
 }

@@ -12,8 +12,7 @@ starting.then(
     process.send?.({ error: error.stack ?? String(error) } satisfies HostMessage, () => process.exit(1)),
 )
 
-// Ctrl-C reaches the whole group; the run then closes the channel, however it ends
-process.on("SIGINT", () => undefined)
+// the channel closes however the run ends
 process.once("disconnect", stop)
 
 async function start(name: string): Promise<Host> {

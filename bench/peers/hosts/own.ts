@@ -8,7 +8,7 @@ import { type Host, type Peer, requestsOf } from "../lib/peer.ts"
 export async function start(): Promise<Host> {
   const server = await startServer(false)
   const { posts, authors, caller, token } = await seed(server)
-  const peer = (name: string, worker: WorkerName, more: Pick<Peer, "leavesOut" | "refuses">, body: object): Peer => ({
+  const peer = (name: string, worker: WorkerName, more: Pick<Peer, "leavesOut" | "refusal">, body: object): Peer => ({
     name,
     origin: server.origins[worker],
     ...more,
@@ -26,11 +26,11 @@ export async function start(): Promise<Host> {
   })
   return {
     peers: [
-      peer("selvedge", "selvedge", { leavesOut: undefined, refuses: true }, NEW_POST),
+      peer("selvedge", "selvedge", { leavesOut: undefined, refusal: 401 }, NEW_POST),
       peer(
         "bare Worker",
         "bare",
-        { leavesOut: "everything: token, rules, checks, changes, log", refuses: false },
+        { leavesOut: "everything: token, rules, checks, changes, log", refusal: undefined },
         {
           ...NEW_POST,
           authorId: caller,

@@ -147,7 +147,7 @@ async function peerOf(origin: string, file: string): Promise<Host["peers"][numbe
     name: "PocketBase",
     origin,
     leavesOut: "idempotency, change record",
-    refuses: true,
+    refusal: 400,
     names: { author: "author", expanded: ["expand", "author"] },
     requests: requestsOf({
       posts: posts.map(({ id }) => id),

@@ -48,7 +48,7 @@ export async function start(): Promise<Host> {
   })
   const leavesOut = "expand, rules over rows, idempotency, change record"
   const names = { author: "author_id", expanded: [] }
-  return { peers: [{ name: "teenybase on workerd", origin, leavesOut, refuses: true, names, requests }], stop }
+  return { peers: [{ name: "teenybase on workerd", origin, leavesOut, refusal: 200, names, requests }], stop }
 }
 
 /** A user's token, as a sign-in makes it. */

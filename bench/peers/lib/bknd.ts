@@ -39,7 +39,7 @@ export async function peerOf(name: string, origin: string, leavesOut: string): P
     name,
     origin,
     leavesOut,
-    refuses: true,
+    refusal: 403,
     names: { author: "authors_id", expanded: ["authors"] },
     requests: requestsOf({
       posts: data.posts.map(({ id }) => id),

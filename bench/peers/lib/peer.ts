@@ -17,8 +17,8 @@ export interface Peer {
   /** Kinds that it doesn't answer are missing. */
   readonly requests: Partial<Record<Work, readonly BenchRequest[]>>
   readonly names: RecordNames
-  /** Whether a create without a token is refused. */
-  readonly refuses: boolean
+  /** The status that refuses a create without a token; `undefined` where everybody may. */
+  readonly refusal: number | undefined
 }
 
 /** Where a record has what is compared. */
