@@ -13,6 +13,7 @@ const visibleReviews = (caller: Caller) => staff(caller) || { or: [{ hidden: fal
 export const collections = {
   films: collection(tables.films, {
     access: { read: anyone, create: staff, update: staff, delete: staff },
+    cache: { maxAge: 60 },
     relations: { director: one(tables.directors), reviews: many(tables.reviews) },
     sorts: ["-rating,title", "title", "-year,title", "priceCents,title", "-createdAt"],
     search: ["title"],
@@ -26,6 +27,7 @@ export const collections = {
   }),
   directors: collection(tables.directors, {
     access: { read: anyone, create: staff, update: staff, delete: staff },
+    cache: { maxAge: 60 },
     relations: { films: many(tables.films) },
     sorts: ["name"],
     search: ["name"],

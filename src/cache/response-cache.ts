@@ -4,6 +4,7 @@ import type { CachePolicy } from "../access/cache-policy.ts"
 import type { Collections } from "../access/model.ts"
 import type { Clock } from "../core/clock.ts"
 import { hashText } from "../core/hash.ts"
+import { parseBookmark } from "../db/bookmark.ts"
 import type { Cost } from "../db/cost.ts"
 import { definitionsHash } from "./definitions-hash.ts"
 import { type Entry, MOST_BODY_BYTES, readEntry, writeEntry } from "./entry.ts"
@@ -59,6 +60,8 @@ export class ResponseCache {
   /** When KV had nothing under a key. */
   readonly #absent = new Map<string, number>()
   #versions: Versions = NO_VERSIONS
+  /** What this isolate has written itself: nobody has to tell it. `any` may be of any table. */
+  #own: { epoch: string; seqs: Record<string, number>; any: number } = { epoch: "", seqs: {}, any: 0 }
   #versionsAt = Number.NEGATIVE_INFINITY
   #refreshing = 0
   #puts = { minute: 0, count: 0 }
@@ -124,6 +127,16 @@ export class ResponseCache {
     return hasSeen(entry, seen) && mayServe(entry.collections) ? entry : undefined
   }
 
+  /** Takes in what a request of this isolate has written; what the next one reads has seen it. */
+  wrote({ names, isOpen }: { names: Iterable<string>; isOpen: boolean }, bookmark: string | undefined): void {
+    const seen = bookmark === undefined ? undefined : parseBookmark(bookmark)
+    if (!seen) return
+    const { epoch, seq } = seen
+    if (this.#own.epoch !== epoch) this.#own = { epoch, seqs: {}, any: 0 }
+    if (isOpen) this.#own.any = Math.max(this.#own.any, seq)
+    for (const name of names) this.#own.seqs[name] = Math.max(this.#own.seqs[name] ?? 0, seq)
+  }
+
   /** What the isolate doesn't know: the versions, the entry, or both by one read. */
   async #ask(wanted: Wanted, request: Request, held: Held | undefined): Promise<Entry | undefined> {
     const { key } = wanted
@@ -172,8 +185,14 @@ export class ResponseCache {
       isInTime(entry, wanted, this.#options.now()) &&
       hasSeen(entry, wanted.seen) &&
       covers(this.#versions, entry) &&
+      this.#hasSeenOwn(entry) &&
       wanted.mayServe(entry.collections)
     )
+  }
+
+  #hasSeenOwn(entry: Entry): boolean {
+    const { epoch, seqs, any } = this.#own
+    return epoch !== entry.epoch || (any <= entry.seq && entry.tables.every((table) => (seqs[table] ?? 0) <= entry.seq))
   }
 
   /** Puts what is asked for again into KV. */

@@ -4,10 +4,16 @@ import { type Cost, countRows } from "./cost.ts"
 
 const RUNS: readonly string[] = ["all", "run", "raw", "first"]
 
-/** @param cost Grows with every call. The rows of `raw` and `first` stay uncounted: D1 doesn't tell them. */
-export function countedSession(session: D1DatabaseSession, cost: Cost): D1DatabaseSession {
+/**
+ * @param cost Grows with every call. The rows of `raw` and `first` stay uncounted: D1 doesn't tell them.
+ * @param note Is told of each statement.
+ */
+export function countedSession(session: D1DatabaseSession, cost: Cost, note: (sql: string) => void): D1DatabaseSession {
   return {
-    prepare: (sql: string) => countedStatement(session.prepare(sql), cost),
+    prepare(sql: string) {
+      note(sql)
+      return countedStatement(session.prepare(sql), cost)
+    },
     async batch(statements: D1PreparedStatement[]) {
       cost.trips++
       cost.statements += statements.length

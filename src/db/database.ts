@@ -6,6 +6,7 @@ import { countRows, newCost } from "./cost.ts"
 import { countedSession } from "./counted-session.ts"
 import { readFailure } from "./errors.ts"
 import type { Query, ResultRow } from "./query.ts"
+import { WrittenTables } from "./written-tables.ts"
 
 /** The newest change and the history it belongs to, as one column; every read and every write selects it. */
 export const FRESHNESS =
@@ -26,8 +27,12 @@ export class Database {
   readonly #d1: D1Database
   readonly #epochs: Epochs
   readonly #bookmark: string | undefined
+  /** What was written, by whatever means. */
+  readonly written = new WrittenTables()
   #session: D1DatabaseSession | undefined
   #seq: number | undefined
+  /** Whether something was written by statements that don't tell the newest change. */
+  #isBehind = false
 
   /** @param bookmark The caller's `Selvedge-Bookmark`. */
   constructor(d1: D1Database, epochs: Epochs, bookmark?: string) {
@@ -69,6 +74,7 @@ export class Database {
     try {
       const results = await session.batch<ResultRow>(statements)
       for (const { meta } of results) countRows(this.cost, meta)
+      for (const { sql } of queries) this.written.note(sql)
       return results.map((result) => result.results)
     } catch (error) {
       throw refusal(error)
@@ -83,6 +89,14 @@ export class Database {
     const [epoch, seq] = text.split(".")
     this.#epochs.current = epoch
     this.#seq = Number(seq)
+  }
+
+  /** Asks for the newest change, where an application's own statements have written: no bookmark would tell of them. */
+  async catchUp(): Promise<void> {
+    if (!this.#isBehind) return
+    this.#isBehind = false
+    const [row] = await this.read({ sql: `SELECT ${FRESHNESS} AS freshness`, params: [] })
+    this.sawFreshness(row?.freshness)
   }
 
   /**
@@ -102,7 +116,9 @@ export class Database {
 
   /** The session that Drizzle runs on in an application's own route. */
   get session(): D1DatabaseSession {
-    return countedSession(this.#open(this.#constraint()), this.cost)
+    return countedSession(this.#open(this.#constraint()), this.cost, (sql) => {
+      if (this.written.note(sql)) this.#isBehind = true
+    })
   }
 
   /** A caller without a bookmark takes what is near; one of a history we don't know asks the primary. */

@@ -8,6 +8,7 @@ import { SelvedgeError } from "../core/problem.ts"
 import type { AppEnv } from "./context.ts"
 import { methodNotAllowed } from "./methods.ts"
 import { type FrameOptions, frame, identify } from "./middleware/frame.ts"
+import { type LimitOptions, limit } from "./middleware/limit.ts"
 import type { DocumentInfo } from "./openapi/document.ts"
 import { problemResponse } from "./problem.ts"
 import { batchRoute } from "./routes/batch.ts"
@@ -19,7 +20,7 @@ import { operationRoutes } from "./routes/operations.ts"
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
 const PREFLIGHT_MAX_AGE = 7_200
 
-export interface AppOptions extends FrameOptions, IncomingOptions {
+export interface AppOptions extends FrameOptions, IncomingOptions, LimitOptions {
   readonly collections: Collections
   /** Origins of sites that may call from a browser. */
   readonly origins: readonly string[]
@@ -36,7 +37,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const beforeIncoming = app.routes.length
   incomingRoutes(app, options)
   const incoming = app.routes.slice(beforeIncoming)
-  app.use(identify(options))
+  const limits = limit(options, identify(options))
+  app.use(limits.handler)
   app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options)
@@ -45,6 +47,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   for (const add of options.parts) add(app)
   app.use(refuseKeys(options.collections))
   options.routes?.(app)
+  limits.learnRoutes(app.routes)
   const ownRoutes = [...incoming, ...app.routes.slice(engineRoutes)]
   refuseShadowing(ownRoutes, options.collections)
   refuseOtherMethods(app, ownRoutes)
@@ -71,6 +74,8 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
       "traceparent",
     ],
     exposeHeaders: [
+      "Age",
+      "Cache-Status",
       "ETag",
       "Idempotency-Replayed",
       "Link",
@@ -79,6 +84,8 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
       "RateLimit-Policy",
       "Retry-After",
       "Selvedge-Bookmark",
+      "Selvedge-Cost",
+      "Server-Timing",
       "WWW-Authenticate",
       "X-Request-Id",
     ],

@@ -51,6 +51,8 @@ export interface RequestState {
   readonly cost: Cost
   /** Milliseconds that passed in each part. */
   readonly timing: { auth: number; limit: number; cache: number }
+  /** The headers `RateLimit-Policy` and `RateLimit`, once they are known. */
+  rate: { readonly policy: string; readonly limit: string | undefined } | undefined
   /** What went wrong although there is an answer. */
   failure: Error | undefined
 }

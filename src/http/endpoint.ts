@@ -2,6 +2,7 @@
 
 import type { MiddlewareHandler } from "hono"
 import * as z from "zod"
+import type { LimitUse } from "../access/limit-use.ts"
 import type { CallerRule } from "../access/rules.ts"
 import { refused } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
@@ -13,6 +14,7 @@ import { requireAcceptable } from "./accept.ts"
 import { admin } from "./admin.ts"
 import { PATCH_TYPES, readJson } from "./body.ts"
 import type { AppEnv, RequestState } from "./context.ts"
+import { noteLimit } from "./limited.ts"
 import { requestFacts } from "./request-facts.ts"
 import { confirmCaller } from "./strict.ts"
 
@@ -35,6 +37,8 @@ export interface EndpointOptions<B extends z.ZodType = z.ZodType, Q extends z.Zo
   answer: { status: 200 | 201 | 202 | 204 | 302; description: string; schema?: z.ZodType }
   /** Codes of the problems it answers with 422. */
   problems?: readonly string[]
+  /** Which class of limits it counts on, and how much it costs. */
+  limit?: LimitUse
   /** `required`: 428 without an `Idempotency-Key`. All writes then go through one `ctx.atomic(statements, answer)`. */
   idempotency?: "optional" | "required"
   /**
@@ -99,6 +103,7 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
     return undefined
   }
   documented.set(handler, options as unknown as EndpointOptions)
+  if (options.limit) noteLimit(handler, options.limit)
   return handler
 }
 

@@ -19,16 +19,13 @@ export function reply(
 ): Response {
   state.complete = true
   const bookmark = state.db.bookmark()
-  return new Response(body, {
-    status,
-    headers: {
-      ...FIXED_HEADERS,
-      Vary: VARY,
-      "X-Request-Id": state.requestId,
-      ...(bookmark && { "Selvedge-Bookmark": bookmark }),
-      ...headers,
-    },
-  })
+  const all: Record<string, string> = { ...FIXED_HEADERS, Vary: VARY, "X-Request-Id": state.requestId, ...headers }
+  if (bookmark) all["Selvedge-Bookmark"] ??= bookmark
+  if (state.rate) {
+    all["RateLimit-Policy"] = state.rate.policy
+    if (state.rate.limit !== undefined) all.RateLimit = state.rate.limit
+  }
+  return new Response(body, { status, headers: all })
 }
 
 /** Adds the common headers to an answer that was made without them; its own stay as they are. */
@@ -39,4 +36,11 @@ export function completeHeaders(state: RequestState, headers: Headers): void {
   headers.set("X-Request-Id", state.requestId)
   const bookmark = state.db.bookmark()
   if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
+  setRateHeaders(state, headers)
+}
+
+export function setRateHeaders({ rate }: RequestState, headers: Headers): void {
+  if (!rate) return
+  headers.set("RateLimit-Policy", rate.policy)
+  if (rate.limit !== undefined) headers.set("RateLimit", rate.limit)
 }

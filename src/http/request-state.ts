@@ -23,6 +23,7 @@ export class OpenRequest implements RequestState, RecordsContext {
   caller: Caller = ANONYMOUS
   claim: Claim | undefined
   complete = false
+  rate: RequestState["rate"]
   failure: Error | undefined
   readonly #options: FrameOptions
   #enqueue: RecordsContext["enqueue"] | undefined

@@ -7,6 +7,7 @@ import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
 import { AT_PRIMARY, Database } from "../db/database.ts"
+import type { WrittenTables } from "../db/written-tables.ts"
 import type { Mail } from "../mail/mail.ts"
 import { type Atomic, type AtomicStatement, runAtomic } from "../records/atomic.ts"
 import type { RecordsContext } from "../records/context.ts"
@@ -42,7 +43,7 @@ export interface JobContextOptions {
   readonly mail: (mail: Mail) => Promise<void>
   readonly variable: (name: string) => string | undefined
   /** Called when the job has ended, if it wrote anything. */
-  readonly written: () => void
+  readonly wrote: (written: WrittenTables, bookmark: string | undefined) => void
 }
 
 /** Runs `work` with the context of an application's job. */
@@ -55,7 +56,10 @@ export async function withJobContext<V>(
   try {
     return await work(createJobContext(run, db, options))
   } finally {
-    if (db.cost.rowsWritten > 0) options.written()
+    if (db.written.isOpen || db.written.names.size > 0) {
+      await db.catchUp()
+      options.wrote(db.written, db.bookmark())
+    }
   }
 }
 

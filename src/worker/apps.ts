@@ -6,12 +6,12 @@ import commonPasswords from "../auth/common-passwords.txt"
 import { createKeys } from "../auth/keys.ts"
 import type { AuthSettings } from "../auth/settings.ts"
 import { createTokens } from "../auth/tokens.ts"
-import { ResponseCache } from "../cache/response-cache.ts"
 import { createWaker } from "../changes/waker.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
-import { backgroundOf, dispatchOf, type Env, feedOf, isLocal, log, now, variable } from "./env.ts"
+import { createRates } from "../limits/rates.ts"
+import { backgroundOf, cacheOf, dispatchOf, type Env, feedOf, isLocal, log, now, variable } from "./env.ts"
 
 export interface Apps {
   /** Everything but sign-in and the operator's routes. */
@@ -23,10 +23,12 @@ export interface Apps {
 export function openApps(backend: Backend, env: Env): Apps {
   const { SELVEDGE_SECRET: secret, SELVEDGE_SECRET_PREVIOUS: previousSecret, DB: d1 } = env
   const tokens = createTokens({ db: d1, secret, previousSecret, now })
-  const { auth: settings, collections, origins, info, routes, incoming } = backend
+  const { auth: settings, collections, limits, origins, info, routes, incoming } = backend
   const options: AppOptions = {
     d1,
     collections,
+    limits,
+    rates: createRates({ namespace: env.LIMITER, now, log }),
     origins,
     info,
     routes,
@@ -37,7 +39,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     keys: createKeys({ db: d1, now }),
     now,
     epochs: { current: undefined },
-    cache: new ResponseCache({ kv: env.CACHE, collections, now, log }),
+    cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
     feed: { wake: createWaker(async () => feedOf(env).wake(), now), status: () => feedOf(env).status() },
     isLocal: isLocal(env),

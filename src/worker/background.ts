@@ -2,12 +2,14 @@
 
 import type { Secrets } from "../auth/secrets.ts"
 import { sweepQueries } from "../auth/sweep.ts"
+import type { ResponseCache } from "../cache/response-cache.ts"
 import { cachedTables, versionsSink } from "../cache/versions-sink.ts"
 import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
 import { Database } from "../db/database.ts"
+import type { WrittenTables } from "../db/written-tables.ts"
 import { mailJob } from "../http/auth/mail-job.ts"
 import type { Backend } from "../index.ts"
 import type { Tick } from "../jobs/clock.ts"
@@ -36,6 +38,8 @@ export interface BackgroundOptions {
   readonly backend: Backend
   readonly d1: D1Database
   readonly kv: KVNamespace
+  /** What the isolate holds; it is told what jobs write. */
+  readonly cache: Pick<ResponseCache, "wrote">
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
   readonly feed: { wake(): Promise<void>; prune(): Promise<void>; status(): Promise<SinkStatus[]> }
   readonly secrets: Secrets
@@ -67,7 +71,7 @@ function signInJobs({ backend, d1, secrets, transport, now }: BackgroundOptions)
 }
 
 function applicationJobs(options: BackgroundOptions, later: Later): JobDefinition[] {
-  const { backend, d1, dispatch, feed, transport, variable, now } = options
+  const { backend, d1, cache, dispatch, feed, transport, variable, now } = options
   const dispatcher = createDispatcher({ ...dispatch, now, later })
   return [...backend.jobs.jobs.values()].map((definition) => {
     const context = {
@@ -77,7 +81,10 @@ function applicationJobs(options: BackgroundOptions, later: Later): JobDefinitio
       dispatcher,
       mail: (mail: Mail) => transport.send({ ...mail, purpose: definition.name }),
       variable,
-      written: () => later(feed.wake()),
+      wrote(written: WrittenTables, bookmark: string | undefined) {
+        cache.wrote(written, bookmark)
+        later(feed.wake())
+      },
     }
     return { ...definition, run: (input, run) => withJobContext(run, context, (ctx) => definition.run(input, ctx)) }
   })
@@ -96,10 +103,11 @@ function webhookJobs(options: BackgroundOptions): JobDefinition[] {
 
 function sinksOf({ backend, d1, kv, dispatch, now, log }: BackgroundOptions): Sink[] {
   const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
+  const tables = cachedTables(backend.collections)
   return [
     reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
     webhookSink(backend.collections, { d1, now, log }, dispatcher),
-    versionsSink({ kv, tables: cachedTables(backend.collections), epoch: () => epochOf(d1), now }),
+    ...(tables.size > 0 ? [versionsSink({ kv, tables, epoch: () => epochOf(d1), now })] : []),
   ]
 }
 

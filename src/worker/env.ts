@@ -1,6 +1,7 @@
 /** The bindings, variables and secrets of a Worker. The environment is read in this folder only. */
 
 import { createSecrets } from "../auth/secrets.ts"
+import { ResponseCache } from "../cache/response-cache.ts"
 import { FEED_NAME } from "../changes/feed-object.ts"
 import type { SinkStatus } from "../changes/sink.ts"
 import type { Backend } from "../index.ts"
@@ -62,6 +63,14 @@ export function variable(env: Env, name: string): string | undefined {
 /** One memory for the isolate: when the clock is known to wake. */
 const state = { clockWakesAt: 0 }
 
+let cache: ResponseCache | undefined
+
+/** One for the isolate: what its jobs write, its requests see. */
+export function cacheOf({ collections }: Backend, env: Env): ResponseCache {
+  cache ??= new ResponseCache({ kv: env.CACHE, collections, now, log })
+  return cache
+}
+
 export function dispatchOf(env: Env): BackgroundOptions["dispatch"] {
   return {
     queue: { sendBatch: (messages) => env.JOBS.sendBatch([...messages]) },
@@ -85,6 +94,7 @@ export function backgroundOf(backend: Backend, env: Env): BackgroundOptions {
     backend,
     d1: env.DB,
     kv: env.CACHE,
+    cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
     feed: {
       wake: () => feedOf(env).wake(),

@@ -37,8 +37,6 @@ export interface FrameOptions {
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
 }
 
-const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"]
-
 export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const started = options.now()
@@ -51,7 +49,13 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     c.set("ctx", new RequestRouteContext(state))
     await next()
     const { status } = c.res
+    const mayHaveWritten = db.written.isOpen || db.written.names.size > 0
+    if (mayHaveWritten)
+      await db
+        .catchUp()
+        .catch((error) => options.log({ level: "error", event: "failure", requestId, causes: causesOf(error) }))
     if (!state.complete) completeHeaders(state, c.res.headers)
+    if (mayHaveWritten) options.cache.wrote(db.written, db.bookmark())
     const { caller } = state
     if (options.isLocal || caller.roles.includes("admin")) showCost(state, performance.now() - startedAt, c.res.headers)
     const failure = status >= 500 ? c.error : state.failure
@@ -69,8 +73,6 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       callerId: caller.kind === "user" ? caller.id : undefined,
       ...db.cost,
     })
-    // not every statement of an application's own tells how many rows it wrote
-    const mayHaveWritten = db.cost.rowsWritten > 0 || (db.cost.trips > 0 && !SAFE_METHODS.includes(request.method))
     if (mayHaveWritten) later(options.feed.wake())
   }
 }
