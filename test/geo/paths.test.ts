@@ -134,11 +134,14 @@ async function count(isolate: Scenario, request: () => Promise<Answer>) {
   trips.length = 0
   Object.assign(kv, { reads: 0, writes: 0 })
   Object.assign(after, { feedWakes: 0, clockWakes: 0, queueMessages: 0 })
+  const { feed } = isolate.work.background
+  const cursors = await feed.status()
   const { status } = await accepted(request())
   const asked = trips.splice(0)
   const line = isolate.logged.findLast(({ event }) => event === "request") as Record<string, number>
   expect(line.trips, "trips in the log line").toBe(asked.length)
   await settle(isolate)
+  const moved = (await feed.status()).filter(({ seq }, index) => seq !== cursors[index]!.seq)
   const { limiterCalls, kvReads, kvWrites } = line
   return {
     status,
@@ -147,7 +150,13 @@ async function count(isolate: Scenario, request: () => Promise<Answer>) {
     limiterCalls,
     kvReads,
     kvWrites,
-    afterwards: { ...totals(trips), kvReads: kv.reads - kvReads!, kvWrites: kv.writes - kvWrites!, ...after },
+    afterwards: {
+      ...totals(trips),
+      kvReads: kv.reads - kvReads!,
+      kvWrites: kv.writes - kvWrites!,
+      ...after,
+      cursors: moved.length,
+    },
   }
 }
 
