@@ -5,9 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { execute } from "../../scripts/d1.ts"
-import { openLocal, PROJECT_ROOT } from "../../scripts/local-env.ts"
-import { runWrangler } from "../../scripts/wrangler.ts"
+import { type LocalDatabase, openLocal, PROJECT_ROOT, whileBusy } from "../../scripts/local-env.ts"
+import { applyMigrations, missingMigrations } from "../../scripts/local-migrations.ts"
 import { sha256 } from "../../src/auth/secrets.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
 
@@ -15,14 +14,19 @@ const SECRET = "a secret for tests, with more than 32 characters"
 const MINUTE_MS = 60_000
 
 let state: string
+/** Open beside the scripts, as a server's is. */
+let local: LocalDatabase
 
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "selvedge-operator-"))
-  const run = await runWrangler(["d1", "migrations", "apply", "DB", "--local", "--persist-to", state])
-  if (run.code !== 0) throw new Error(run.output)
+  local = await openLocal({ persistTo: state })
+  await applyMigrations(local.db, await missingMigrations(local.db))
 })
 
-afterAll(() => rm(state, { recursive: true }))
+afterAll(async () => {
+  await local?.dispose()
+  await rm(state, { recursive: true })
+})
 
 test("an account is made with a link instead of a password, and only the link's hash is stored", async () => {
   const run = await runScript("user", [
@@ -85,31 +89,26 @@ test("a wrong command line says what is right and changes nothing", async () => 
 })
 
 test("40: after a rotation the next key is published 5 minutes before it signs, and the old one verifies on", async () => {
-  const { db, dispose } = await openLocal({ persistTo: state })
-  try {
-    let at = Date.now()
-    const isolate = () => createTokens({ db, secret: SECRET, now: () => at })
-    const claims = { subject: "0199aaaa-0000-7000-8000-000000000001", roles: [], lifetimeSeconds: 600 }
-    const before = await isolate().sign(claims)
-    const [old] = (await isolate().jwks()).keys
+  let at = Date.now()
+  const isolate = () => createTokens({ db: local.db, secret: SECRET, now: () => at })
+  const claims = { subject: "0199aaaa-0000-7000-8000-000000000001", roles: [], lifetimeSeconds: 600 }
+  const before = await isolate().sign(claims)
+  const [old] = (await isolate().jwks()).keys
 
-    expect(await runScript("keys", ["rotate"])).toMatchObject({ code: 0, stderr: "" })
-    const tokens = isolate()
-    const published = (await tokens.jwks()).keys.map(({ kid }) => kid)
-    expect(published).toHaveLength(2)
-    expect(kidOf(await tokens.sign(claims))).toBe(old!.kid)
+  expect(await runScript("keys", ["rotate"])).toMatchObject({ code: 0, stderr: "" })
+  const tokens = isolate()
+  const published = (await tokens.jwks()).keys.map(({ kid }) => kid)
+  expect(published).toHaveLength(2)
+  expect(kidOf(await tokens.sign(claims))).toBe(old!.kid)
 
-    at += 5 * MINUTE_MS + 1_000
-    const after = await tokens.sign(claims)
-    expect(kidOf(after)).toBe(published.find((kid) => kid !== old!.kid))
-    expect(await tokens.verify(before)).toMatchObject({ id: claims.subject })
+  at += 5 * MINUTE_MS + 1_000
+  const after = await tokens.sign(claims)
+  expect(kidOf(after)).toBe(published.find((kid) => kid !== old!.kid))
+  expect(await tokens.verify(before)).toMatchObject({ id: claims.subject })
 
-    expect(await runScript("keys", ["revoke", old!.kid!])).toMatchObject({ code: 0 })
-    await expect(async () => isolate().verify(before)).rejects.toMatchObject({ code: "unauthenticated" })
-    expect((await runScript("keys", ["list"])).stdout).toMatch(/^[\w-]{43} {2}signs from \S+\n$/)
-  } finally {
-    await dispose()
-  }
+  expect(await runScript("keys", ["revoke", old!.kid!])).toMatchObject({ code: 0 })
+  await expect(async () => isolate().verify(before)).rejects.toMatchObject({ code: "unauthenticated" })
+  expect((await runScript("keys", ["list"])).stdout).toMatch(/^[\w-]{43} {2}signs from \S+\n$/)
 })
 
 test("a key whose id begins with a dash, as one in 64 does, is revoked like any other", async () => {
@@ -125,11 +124,9 @@ function kidOf(token: string): string {
   return JSON.parse(Buffer.from(token.split(".")[0]!, "base64url").toString()).kid
 }
 
-function rows(...statements: string[]) {
-  return execute(
-    { remote: false, persistTo: state },
-    statements.map((sql) => ({ sql, params: [] })),
-  )
+async function rows(...statements: string[]) {
+  const results = await whileBusy(() => local.db.batch(statements.map((sql) => local.db.prepare(sql))))
+  return results.map((result) => result.results as Record<string, unknown>[])
 }
 
 interface ScriptRun {

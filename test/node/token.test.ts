@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { ensureDevVars, type LocalDatabase, openLocal, PROJECT_ROOT, whileBusy } from "../../scripts/local-env.ts"
-import { runWrangler } from "../../scripts/wrangler.ts"
+import { applyMigrations, missingMigrations } from "../../scripts/local-migrations.ts"
 import { createTokens, type Tokens } from "../../src/auth/tokens.ts"
 
 const TIMEOUT_MS = 60_000
@@ -20,9 +20,8 @@ let tokens: Tokens
 
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "selvedge-token-"))
-  const run = await runWrangler(["d1", "migrations", "apply", "DB", "--local", "--persist-to", state])
-  if (run.code !== 0) throw new Error(run.output)
   server = await openLocal({ persistTo: state })
+  await applyMigrations(server.db, await missingMigrations(server.db))
   tokens = createTokens({ db: server.db, secret: await ensureDevVars(PROJECT_ROOT), now: Date.now })
 }, TIMEOUT_MS)
 
