@@ -14,18 +14,34 @@ export interface D1Target {
 /** At the level of errors alone, wrangler keeps the results to itself. */
 const LOG_RESULTS = { WRANGLER_LOG: "log" }
 
-/**
- * All of them or, if one fails, none.
- *
- * @returns The rows of each statement.
- * @throws Error with the database's or wrangler's own words, or, for an empty local database, with what to run first.
- */
-export function execute({ remote, persistTo }: D1Target, queries: readonly Query[]): Promise<ResultRow[][]> {
-  return remote ? executeDeployed(queries) : executeLocal(persistTo, queries)
+export interface TargetDatabase {
+  /**
+   * Runs all of them or, if one fails, none.
+   *
+   * @returns The rows of each statement.
+   * @throws Error with the database's or wrangler's own words, or, for an empty local database, with what to run first.
+   */
+  execute(queries: readonly Query[]): Promise<ResultRow[][]>
+  dispose(): Promise<void>
 }
 
-async function executeLocal(persistTo: string | undefined, queries: readonly Query[]): Promise<ResultRow[][]> {
+/** For a single errand, see {@link TargetDatabase.execute}. */
+export async function execute(target: D1Target, queries: readonly Query[]): Promise<ResultRow[][]> {
+  const database = await openTarget(target)
+  try {
+    return await database.execute(queries)
+  } finally {
+    await database.dispose()
+  }
+}
+
+export async function openTarget({ remote, persistTo }: D1Target): Promise<TargetDatabase> {
+  if (remote) return { execute: executeDeployed, dispose: async () => {} }
   const { db, dispose } = await openLocal({ persistTo })
+  return { execute: (queries) => executeLocal(db, queries), dispose }
+}
+
+async function executeLocal(db: D1Database, queries: readonly Query[]): Promise<ResultRow[][]> {
   try {
     const statements = queries.map(({ sql, params }) => db.prepare(sql).bind(...params))
     const results = await whileBusy(() => db.batch<ResultRow>(statements))
@@ -33,8 +49,6 @@ async function executeLocal(persistTo: string | undefined, queries: readonly Que
   } catch (error) {
     if (!String(error).includes("no such table")) throw error
     throw new TypeError("The database is empty: run npm run dev first.")
-  } finally {
-    await dispose()
   }
 }
 

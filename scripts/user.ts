@@ -15,7 +15,7 @@ import { endSessions } from "../src/auth/sessions.ts"
 import { normalEmail } from "../src/auth/users.ts"
 import type { Query, ResultRow } from "../src/db/query.ts"
 import { newId } from "../src/schema/record-id.ts"
-import { type D1Target, execute } from "./d1.ts"
+import { type D1Target, openTarget, type TargetDatabase } from "./d1.ts"
 import { ensureDevVars, PROJECT_ROOT } from "./local-env.ts"
 
 const USAGE = `npm run user -- create   --email ADDRESS [--name NAME] [--role ROLE]...
@@ -39,7 +39,8 @@ const { compile } = WebAssembly as unknown as { compile(bytes: Uint8Array): Prom
 const COMMANDS = ["create", "role", "password", "ban", "unban"] as const
 type Command = (typeof COMMANDS)[number]
 
-interface Order extends D1Target {
+interface Order {
+  readonly target: D1Target
   readonly command: Command
   readonly email: string
   readonly name: string | null
@@ -85,18 +86,28 @@ function readOrder(args: string[]): Order | undefined {
     name: flags.name?.trim() || null,
     roles: [...new Set(flags.role)],
     url: new URL(url).origin,
-    remote: flags.remote,
-    persistTo: flags["persist-to"],
+    target: { remote: flags.remote, persistTo: flags["persist-to"] },
   }
 }
 
 async function run(order: Order): Promise<string> {
+  const { execute, dispose } = await openTarget(order.target)
+  try {
+    return await obey({ ...order, execute })
+  } finally {
+    await dispose()
+  }
+}
+
+async function obey(order: OpenOrder): Promise<string> {
   if (order.command === "create") return create(order)
   const user = await find(order)
   if (order.command === "role") return setRoles(order, user)
   if (order.command === "ban" || order.command === "unban") return setBan(order, user)
-  return order.remote ? invite(order, user.id) : setPassword(order, user)
+  return order.target.remote ? invite(order, user.id) : setPassword(order, user)
 }
+
+type OpenOrder = Order & Pick<TargetDatabase, "execute">
 
 interface Account {
   readonly id: string
@@ -105,17 +116,17 @@ interface Account {
   readonly isProved: boolean
 }
 
-async function find(order: Order): Promise<Account> {
-  const [rows] = await execute(order, [selectUser(order.email)])
+async function find(order: OpenOrder): Promise<Account> {
+  const [rows] = await order.execute([selectUser(order.email)])
   if (!rows?.[0]) throw new TypeError(`${order.email} has no account: npm run user -- create --email ${order.email}`)
   return toAccount(rows[0])
 }
 
 /** Its owner proves the address by the link, which reaches nobody else. */
-async function create(order: Order): Promise<string> {
+async function create(order: OpenOrder): Promise<string> {
   const { email, name, roles } = order
   const id = newId()
-  const [, rows] = await execute(order, [
+  const [, rows] = await order.execute([
     {
       sql: `INSERT INTO _users (id, email, name, roles, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
 ON CONFLICT DO NOTHING`,
@@ -128,28 +139,28 @@ ON CONFLICT DO NOTHING`,
 }
 
 /** @param also Statements of the same errand. */
-async function invite(order: Order, userId: string, also: readonly Query[] = []): Promise<string> {
+async function invite(order: OpenOrder, userId: string, also: readonly Query[] = []): Promise<string> {
   const { secret, queries } = mint(Date.now(), { purpose: "invite", userId, subject: userId })
-  await execute(order, [...also, ...queries])
+  await order.execute([...also, ...queries])
   const hours = LIFETIME_MS.invite / 3_600_000
   return `Open this within ${hours} hours to choose the password of ${order.email}; it works once:
 ${order.url}/v1/auth/pages/reset?token=${secret}`
 }
 
-async function setRoles(order: Order, { id, isProved }: Account): Promise<string> {
+async function setRoles(order: OpenOrder, { id, isProved }: Account): Promise<string> {
   if (order.roles.length > 0 && !isProved)
     console.error(`Nobody has confirmed ${order.email} yet: make sure that this account is of whom you mean.`)
-  await execute(order, [
+  await order.execute([
     { sql: "UPDATE _users SET roles = ? WHERE id = ?", params: [JSON.stringify(order.roles), id] },
     event(id, "account_changed", { by: "operator", roles: order.roles.join(" ") }),
   ])
   return `${order.email} has the roles ${JSON.stringify(order.roles)}; signed-in devices see them within 10 minutes.`
 }
 
-async function setBan(order: Order, { id }: Account): Promise<string> {
+async function setBan(order: OpenOrder, { id }: Account): Promise<string> {
   const now = Date.now()
   const banned = order.command === "ban"
-  await execute(order, [
+  await order.execute([
     {
       sql: "UPDATE _users SET banned_until = ? WHERE id = ?",
       params: [banned ? FOREVER : null, id],
@@ -160,7 +171,7 @@ async function setBan(order: Order, { id }: Account): Promise<string> {
   return banned ? `${order.email} is banned, and its sessions have ended.` : `${order.email} may sign in again.`
 }
 
-async function setPassword(order: Order, { id, name }: Account): Promise<string> {
+async function setPassword(order: OpenOrder, { id, name }: Account): Promise<string> {
   if (process.stdin.isTTY) console.error("Type the new password and press Enter, then Ctrl-D:")
   const password = (await text(process.stdin)).replace(/\r?\n$/, "")
   const { backend } = await import("../app/backend.ts")
@@ -177,7 +188,7 @@ async function setPassword(order: Order, { id, name }: Account): Promise<string>
   const module = await compile(await readFile(join(PROJECT_ROOT, "src/auth/argon2.wasm")))
   const hash = await createPasswords({ module, secrets }).hash(password)
   const now = Date.now()
-  await execute(order, [
+  await order.execute([
     ...newPasswordQueries({ userId: id, email: order.email }, hash, now),
     event(id, "password_changed", { by: "operator" }),
   ])
