@@ -34,6 +34,7 @@ export default defineConfig({
             "test/auth/**/*.test.ts",
             "test/cache/**/*.test.ts",
             "test/jobs/**/*.test.ts",
+            "test/limits/**/*.test.ts",
             "test/webhooks/**/*.test.ts",
             "test/property/**/*.test.ts",
           ],

@@ -10,6 +10,8 @@ import { type AuthOptions, type AuthSettings, resolveAuth } from "./auth/setting
 import type { AppEnv } from "./http/context.ts"
 import type { DocumentInfo } from "./http/openapi/document.ts"
 import { collectDeclarations, type Declarations } from "./jobs/declarations.ts"
+import { compileLimits, type Limits } from "./limits/charges.ts"
+import type { LimitsOptions } from "./limits/classes.ts"
 import { collectIncoming, type IncomingWebhook } from "./webhooks/incoming.ts"
 
 export type {
@@ -22,6 +24,7 @@ export type {
 } from "./access/collection.ts"
 export { collection } from "./access/collection.ts"
 export type { Filter } from "./access/filter-types.ts"
+export type { CollectionLimits, LimitUse } from "./access/limit-use.ts"
 export { allOf, anyOf, anyone, type CallerRule, nobody, owner, role, signedIn } from "./access/rules.ts"
 export {
   type GitHubPreset,
@@ -39,9 +42,11 @@ export { type Enqueue, type Enqueued, type EnqueueOptions, JobFailure } from "./
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
 export type { RouteContext } from "./http/context.ts"
 export { type EndpointOptions, endpoint } from "./http/endpoint.ts"
+export { limited } from "./http/limited.ts"
 export type { DocumentInfo } from "./http/openapi/document.ts"
 export type { JobContext } from "./jobs/context.ts"
 export { type Job, type JobOptions, job, on, type RecordChange, schedule } from "./jobs/define.ts"
+export type { ClassOptions, LimitsOptions } from "./limits/classes.ts"
 export { escapeHtml } from "./mail/compose.ts"
 export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
@@ -57,6 +62,8 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   jobs?: Readonly<Record<string, unknown>>
   /** Adds the application's own routes. */
   routes?: (app: Router<C>) => unknown
+  /** How much each caller may ask for. */
+  limits?: LimitsOptions
   /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
   origins?: readonly string[]
   /** Title, version, description and license of the API, for its OpenAPI document. */
@@ -78,6 +85,7 @@ export interface Backend<
   /** Webhooks that come in. */
   readonly incoming: readonly IncomingWebhook[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
+  readonly limits: Limits
   readonly origins: readonly string[]
   readonly info: DocumentInfo | undefined
 }
@@ -102,6 +110,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     jobs: collectDeclarations(Object.values(options.jobs ?? {})),
     incoming: collectIncoming(Object.values(options.jobs ?? {})),
     routes: options.routes as Backend["routes"],
+    limits: compileLimits(options.limits ?? {}, collections),
     origins: checkOrigins(options.origins ?? []),
     info: options.info,
   }

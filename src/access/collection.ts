@@ -7,6 +7,7 @@ import type { Enqueue, Enqueued } from "../core/job.ts"
 import type { CreateInput, UpdateInput } from "../schema/wire-types.ts"
 import type { CacheOptions } from "./cache-policy.ts"
 import type { Filter, NamesIn, Relations, Row } from "./filter-types.ts"
+import type { CollectionLimits } from "./limit-use.ts"
 import type { CallerRule } from "./rules.ts"
 
 export type Action = "read" | "create" | "update" | "delete"
@@ -83,6 +84,8 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   jobs?: WriteJobs<T>
   /** `required`: PATCH, PUT and DELETE without `If-Match` answer 428. */
   ifMatch?: "required"
+  /** Which classes of limits its requests count on, and how much each costs: `{ search: { cost: 5 } }`. */
+  limit?: CollectionLimits
   /** Keeps answers near the callers; only for a collection that everybody may read, by a rule that is simply true. */
   cache?: CacheOptions
   /**

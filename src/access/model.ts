@@ -9,6 +9,7 @@ import type { Relation } from "../schema/relations.ts"
 import { type TableModel, tableModel } from "../schema/table-model.ts"
 import { type CachePolicy, cachePolicy } from "./cache-policy.ts"
 import type { Action, CollectionDefinition, FieldOptions, InputSchema, WriteJobs } from "./collection.ts"
+import type { CollectionLimits } from "./limit-use.ts"
 
 export const ACTIONS = ["read", "create", "update", "delete"] as const
 const WRITES: readonly string[] = ["create", "update", "delete"]
@@ -76,6 +77,7 @@ export interface Collection {
   readonly strict: boolean
   /** Undefined where nothing is kept. */
   readonly cache: CachePolicy | undefined
+  readonly limit: CollectionLimits
 }
 
 export type Collections = ReadonlyMap<string, Collection>
@@ -166,6 +168,7 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     ifMatchRequired: options.ifMatch === "required",
     strict: options.strict === true,
     cache: options.cache && cachePolicy(`${name}.cache`, options.cache),
+    limit: options.limit ?? {},
   }
 }
 

@@ -86,7 +86,7 @@ async function find(db: D1Database, key: string, now: number): Promise<ResultRow
       )
       .bind(now, hash, now - LAST_USE_STEP_MS),
     session
-      .prepare(`SELECT k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
+      .prepare(`SELECT k.id, k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
 FROM _keys k LEFT JOIN _users u ON u.id = k.user_id
 WHERE k.hash = ? AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)
   AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`)
@@ -102,6 +102,7 @@ function readCaller(row: ResultRow): Caller {
     kind: "user",
     id: row.userId as string,
     roles: Object.freeze(JSON.parse(row.roles as string) as string[]),
+    key: row.id as string,
     scopes: new Set(JSON.parse(row.scopes as string) as string[]),
   })
 }

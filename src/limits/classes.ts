@@ -1,4 +1,4 @@
-/** The classes of limits that a backend declares, and which of them a request belongs to. */
+/** The classes of limits that a backend declares. */
 
 import type { Rule } from "./gcra.ts"
 
@@ -20,12 +20,6 @@ export interface ClassOptions {
  */
 export type LimitsOptions = Readonly<Record<string, ClassOptions>>
 
-/** Which class requests belong to, and what each costs: a whole number, 1 unless told. */
-export interface LimitUse {
-  class?: string
-  cost?: number
-}
-
 export interface LimitClass {
   readonly name: string
   readonly rule: Rule
@@ -44,7 +38,7 @@ const MOST_UNITS = 1_000_000
 const LONGEST_WINDOW_S = 86_400
 
 /** @throws TypeError that names the class, what is wrong there and how to mend it. */
-export function compileLimits(options: LimitsOptions): LimitClasses {
+export function compileClasses(options: LimitsOptions): LimitClasses {
   const all = Object.entries({ [DEFAULT_CLASS]: DEFAULT, ...options })
   return new Map(all.map(([name, declared]) => [name, compileClass(name, declared)]))
 }

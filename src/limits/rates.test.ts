@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { runs, TIMEOUT } from "../../test/property/runs.ts"
-import { compileLimits } from "./classes.ts"
+import { compileClasses } from "./classes.ts"
 import type { Rule } from "./gcra.ts"
 import { type Account, type Ask, decide, forgottenAt } from "./leases.ts"
 import { createRates, type Verdict } from "./rates.ts"
@@ -103,6 +103,16 @@ test(
   TIMEOUT,
 )
 
+test("no new lease is given while an old one is told so late that both could be missing", async () => {
+  const world = open({ limit: 400, windowS: 40 }, 2)
+  for (let i = 0; i < 21; i++) await world.take({ isolate: 0, cost: 1, waitMs: 0 })
+  await world.take({ isolate: 1, cost: 1, waitMs: 10 * SECONDS })
+  await world.take({ isolate: 0, cost: 1, waitMs: 0 })
+  let more = 0
+  while ((await world.take({ isolate: 1, cost: 1, waitMs: 0 })).passes) more++
+  expect(more).toBeGreaterThanOrEqual(400 - 2 - 20)
+})
+
 test("a steady caller under half its limit needs a call for at most one request in ten", async () => {
   for (const perSecond of [0.4, 1, 2, 3, 4.9]) {
     const world = open({ limit: 600, windowS: 60 }, 1)
@@ -136,7 +146,7 @@ test(
 )
 
 function open(declared: { limit: number; windowS: number; burst?: number }, isolates: number) {
-  const limits = compileLimits({ own: declared }).get("own")!
+  const limits = compileClasses({ own: declared }).get("own")!
   const passed: { at: number; cost: number }[] = []
   let now = START
   let turns = 0
@@ -161,7 +171,7 @@ function open(declared: { limit: number; windowS: number; burst?: number }, isol
     endOf: (last: Account) => forgottenAt(last, limits.rule),
     async take({ isolate, cost, waitMs }: Step): Promise<Verdict> {
       now += Math.floor(waitMs)
-      return rates[isolate]!.spend(limits, "ada", cost, { counted: { limiterCalls: 0 }, later: () => {} })
+      return rates[isolate]!.spend(limits, "ada", cost, { cost: { limiterCalls: 0 }, later: () => {} })
     },
     wouldFit: (cost: number, more: number) => isWithin([...passed, { at: now, cost: cost + more }], limits.rule),
     note: (cost: number) => passed.push({ at: now, cost }),

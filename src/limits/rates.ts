@@ -28,7 +28,7 @@ export interface Verdict {
 /** The request that spends. */
 export interface Spender {
   /** Counts the calls that are made for it. */
-  readonly counted: { limiterCalls: number }
+  readonly cost: { limiterCalls: number }
   /** Takes work that may outlive the answer, such as `waitUntil`. */
   readonly later: (work: Promise<unknown>) => void
 }
@@ -114,7 +114,7 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
     const ask = { costs: waiters.map(({ cost }) => cost), report: reportOf(entry) }
     entry.call = call
     entry.lease = 0
-    spender.counted.limiterCalls++
+    spender.cost.limiterCalls++
     spender.later(
       reach(entry, ask, now()).then(
         (answer) => {

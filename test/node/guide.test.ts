@@ -235,6 +235,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     now,
     epochs: { current: undefined },
     cache: new ResponseCache({ kv: noCache, collections: of.collections, now, log: () => {} }),
+    rates: { spend: () => ({ passes: true, limit: undefined, retryAfterS: 0 }) },
     isLocal: true,
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
     feed: { wake: async () => {}, status: async () => [] },
