@@ -31,7 +31,7 @@ export function useOf(kind: string, path: Path): Use {
     objectGbSeconds: awakeS * objects.gb,
     objectRowsWritten:
       limiterCalls * objects.limiterRows + afterwards.cursors + afterwards.clockWakes * objects.clockRows,
-    kvReads: path.kvReads + afterwards.kvReads,
+    kvKeysRead: path.kvKeysRead + afterwards.kvKeysRead,
     kvWrites: path.kvWrites + afterwards.kvWrites,
     queueOperations: afterwards.queueMessages * usage.queueOperationsPerMessage.count,
   }

@@ -15,7 +15,7 @@ const NAMES = {
   objectRequests: "object calls",
   objectGbSeconds: "object GB-s",
   objectRowsWritten: "object rows",
-  kvReads: "KV reads",
+  kvKeysRead: "KV keys read",
   kvWrites: "KV writes",
   queueOperations: "queue operations",
 } satisfies Record<Service, string>
@@ -24,7 +24,7 @@ const BILLS: Readonly<Record<string, readonly Service[]>> = {
   Workers: ["workerRequests", "cpuMs"],
   D1: ["d1RowsRead", "d1RowsWritten"],
   objects: ["objectRequests", "objectGbSeconds", "objectRowsWritten"],
-  KV: ["kvReads", "kvWrites"],
+  KV: ["kvKeysRead", "kvWrites"],
   queue: ["queueOperations"],
 }
 

@@ -1,12 +1,26 @@
 /** What the simulation and the costs read: the files beside this one. */
 
 import model from "./model.json" with { type: "json" }
-import { createNetwork, type Pair } from "./network.ts"
+import { createNetwork, type Pair, type Place } from "./network.ts"
 import measured from "./paths.json" with { type: "json" }
-import places from "./places.json" with { type: "json" }
+import given from "./places.json" with { type: "json" }
 import roundTrips from "./round-trips.json" with { type: "json" }
 
-export { model, places }
+export { model }
+
+export interface City extends Place {
+  readonly continent: string
+  /** Where an object first called from here is made. */
+  readonly objectsIn: string
+}
+
+export const places = given as unknown as {
+  readonly cities: readonly City[]
+  readonly others: readonly Place[]
+  /** The city of each region of D1. */
+  readonly regions: Readonly<Record<string, string>>
+  readonly primary: string
+}
 
 /** What a request of one kind asks of the platform. */
 export interface Path {
@@ -17,12 +31,13 @@ export interface Path {
   readonly rowsWritten: number
   readonly limiterCalls: number
   readonly kvReads: number
+  readonly kvKeysRead: number
   readonly kvWrites: number
   readonly afterwards: {
     readonly statements: number
     readonly rowsRead: number
     readonly rowsWritten: number
-    readonly kvReads: number
+    readonly kvKeysRead: number
     readonly kvWrites: number
     readonly feedWakes: number
     readonly clockWakes: number
@@ -46,7 +61,7 @@ export function pathOf(kind: string): Path {
 }
 
 export const network = createNetwork(
-  [...places.cities, ...places.others] as unknown as Parameters<typeof createNetwork>[0],
+  [...places.cities, ...places.others],
   roundTrips.pairs as unknown as readonly Pair[],
   model.sameCityMs.ms,
 )

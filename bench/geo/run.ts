@@ -3,9 +3,9 @@
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createChance } from "./chance.ts"
-import { model, network, places } from "./inputs.ts"
+import { type City, model, network, places } from "./inputs.ts"
 import { CACHED, ROWS, type Row, UNCACHED } from "./kinds.ts"
-import { atTheEdge, type City, inOneRegion, nearest, pick, type Times, timesOf } from "./simulate.ts"
+import { atTheEdge, inOneRegion, nearest, pick, type Times, timesOf } from "./simulate.ts"
 
 interface Result {
   readonly name: string

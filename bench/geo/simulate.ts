@@ -1,9 +1,8 @@
 /** How long a request takes from a city: by Selvedge, and by a server and database in one region. */
 
 import { type Chance, percentile } from "./chance.ts"
-import { model, network, type Path, places } from "./inputs.ts"
+import { type City, model, network, type Path, places } from "./inputs.ts"
 
-export type City = (typeof places.cities)[number]
 export type Access = "fixed" | "mobile"
 
 /** A kind of request, as the simulation sees it. */
@@ -25,7 +24,7 @@ export interface Times {
 
 const { service, shares, singleRegion, jitterP95, kvStores, samplesPerCity } = model
 const D1_CITIES = Object.values(places.regions)
-const PRIMARY = places.regions[places.primary as keyof typeof places.regions]
+const PRIMARY = places.regions[places.primary]!
 
 /** @param run Gives the time of one request. */
 export function timesOf(cities: readonly City[], run: (city: City) => number): Times {

@@ -20,7 +20,7 @@ const VERSIONS_AGE_MS = 1_001
 
 let at = Date.now()
 const trips: Trip[] = []
-const kv = { reads: 0, writes: 0 }
+const kv = { reads: 0, keysRead: 0, writes: 0 }
 const after = { feedWakes: 0, clockWakes: 0, queueMessages: 0 }
 const films: string[] = []
 /** The shop as an isolate serves it: one where nothing is kept, and one where answers about films are. */
@@ -132,12 +132,13 @@ async function path(isolate: Scenario, request: (n: number) => Promise<Answer>, 
 
 async function count(isolate: Scenario, request: () => Promise<Answer>) {
   trips.length = 0
-  Object.assign(kv, { reads: 0, writes: 0 })
+  Object.assign(kv, { reads: 0, keysRead: 0, writes: 0 })
   Object.assign(after, { feedWakes: 0, clockWakes: 0, queueMessages: 0 })
   const { feed } = isolate.work.background
   const cursors = await feed.status()
   const { status } = await accepted(request())
   const asked = trips.splice(0)
+  const { keysRead } = kv
   const line = isolate.logged.findLast(({ event }) => event === "request") as Record<string, number>
   expect(line.trips, "trips in the log line").toBe(asked.length)
   await settle(isolate)
@@ -149,10 +150,11 @@ async function count(isolate: Scenario, request: () => Promise<Answer>) {
     ...totals(asked),
     limiterCalls,
     kvReads,
+    kvKeysRead: keysRead,
     kvWrites,
     afterwards: {
       ...totals(trips),
-      kvReads: kv.reads - kvReads!,
+      kvKeysRead: kv.keysRead - keysRead,
       kvWrites: kv.writes - kvWrites!,
       ...after,
       cursors: moved.length,
