@@ -9,15 +9,18 @@ export type Failure =
   | { kind: "not_null" | "type"; table: string; column: string }
   | { kind: "check"; name: string }
   | { kind: "too_big" }
-  | { kind: "overloaded" | "timeout" | "unknown" }
+  | { kind: "overloaded" | "transient" | "unknown" }
 
 /** `D1_ERROR: <text>: SQLITE_<CODE> (extended: SQLITE_<CODE>) [code: n]`, all but the text optional. */
 const D1_TEXT = /^(?:D1_ERROR: )?([\s\S]*?)(?:: SQLITE_(\w+)(?: \(extended: SQLITE_(\w+)\))?)?(?: \[code: \d+\])?$/
 /** `bad JSON path: 'SELVEDGE:<code>:<operation>:<subject>'`, the last two optional. */
 const GUARD = new RegExp(`${GUARD_MARK}([a-z_]+)(?::(\\d+))?(?::([^']*))?`)
-/** The last is what two local processes on one file get. */
-const OVERLOADED = /overloaded|too many requests queued|database is locked/i
-const TIMEOUT = /operation exceeded timeout|exceeded its CPU time limit/i
+/** To ask again at once would make it worse. The last is what two local processes on one file get. */
+const OVERLOADED =
+  /overloaded|too many requests queued|operation exceeded timeout|exceeded its (?:CPU time|memory) limit|database is locked/i
+/** Over in a moment. Whether the call was carried out is not known. */
+const TRANSIENT =
+  /network connection lost|caused object to be reset|reset because its code was updated|cannot resolve D1.* due to transient issue/i
 
 /** @param error What a D1 call threw; Drizzle wraps it, so its causes are looked through. */
 export function readFailure(error: unknown): Failure {
@@ -43,7 +46,7 @@ function readText(message: string): Failure {
   if (check) return { kind: "check", name: check[1]! }
   if (code === "TOOBIG" || /string or blob too big/.test(text)) return { kind: "too_big" }
   if (OVERLOADED.test(text)) return { kind: "overloaded" }
-  if (TIMEOUT.test(text)) return { kind: "timeout" }
+  if (TRANSIENT.test(text)) return { kind: "transient" }
   return { kind: "unknown" }
 }
 

@@ -53,7 +53,7 @@ export function toProblem(
   instance: string,
   requestId: string,
 ): { problem: Problem; headers: Record<string, string> } {
-  const known = error instanceof SelvedgeError || error instanceof ApplicationError ? error : undefined
+  const known = error instanceof SelvedgeError || error instanceof ApplicationError ? error : outage(error)
   const code = known?.code ?? "internal"
   const status =
     known instanceof ApplicationError ? known.status : STATUS_OF[(known?.code ?? "internal") as ProblemCode]
@@ -69,6 +69,14 @@ export function toProblem(
   if (known?.errors) problem.errors = known.errors
   if (known instanceof SelvedgeError && known.operation !== undefined) problem.operation = known.operation
   return { problem, headers: (known instanceof SelvedgeError && known.headers) || {} }
+}
+
+/** That the database was away, when an application's own statement found out: Drizzle wraps what D1 throws. */
+function outage(error: unknown): SelvedgeError | undefined {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
+    if (cause instanceof SelvedgeError && (cause.code === "overloaded" || cause.code === "timeout")) return cause
+  }
+  return undefined
 }
 
 export function titleOf(code: string): string {

@@ -32,7 +32,7 @@ export class OpenRequest implements RequestState, RecordsContext {
     const given = headers.get("X-Request-Id")
     this.requestId = given && REQUEST_ID.test(given) ? given : crypto.randomUUID()
     this.trace = TRACE_PARENT.exec(headers.get("traceparent") ?? "")?.[1]
-    this.db = new Database(options.d1, options.epochs, headers.get("Selvedge-Bookmark") ?? undefined)
+    this.db = new Database(options.d1, options.isolate, headers.get("Selvedge-Bookmark") ?? undefined)
     this.later = later
     this.#options = options
   }

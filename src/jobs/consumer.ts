@@ -1,5 +1,6 @@
 /** Takes messages of the queue: claims their jobs, runs them side by side, and writes how they ended. */
 
+import { Database } from "../db/database.ts"
 import { claimQuery } from "./claim.ts"
 import { STANDARD_TIMEOUT_MS } from "./definition.ts"
 import { createDispatcher, type Dispatcher } from "./dispatch.ts"
@@ -73,10 +74,11 @@ async function claim(messages: readonly QueueMessage[], system: JobSystem): Prom
   const { now, log } = system
   const { ids, foreign } = readMessages(messages)
   const query = claimQuery(ids, crypto.randomUUID(), now())
+  const db = new Database(system.d1)
   try {
-    const [rows] = await writeJobs(system, [query, ...buryMessages(foreign, "this is no message of ours", now())])
+    const [rows] = await db.write([query, ...buryMessages(foreign, "this is no message of ours", now())])
     for (const message of messages) message.ack()
-    return rows!.map(toClaimed)
+    return rows!.map((row) => toClaimed(row, db.d1Bookmark))
   } catch (error) {
     log({ level: "error", event: "jobs_not_claimed", count: messages.length, causes: [String(error)] })
     for (const message of messages) message.retry({ delaySeconds: retryDelay(message) })

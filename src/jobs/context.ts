@@ -6,7 +6,8 @@ import type { Collections } from "../access/model.ts"
 import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
-import { AT_PRIMARY, Database } from "../db/database.ts"
+import { Database } from "../db/database.ts"
+import { Isolate } from "../db/isolate.ts"
 import type { WrittenTables } from "../db/written-tables.ts"
 import type { Mail } from "../mail/mail.ts"
 import { type Atomic, type AtomicStatement, runAtomic } from "../records/atomic.ts"
@@ -19,8 +20,11 @@ import { createEnqueue } from "./enqueue.ts"
 type Definitions = Readonly<Record<string, CollectionDefinition>>
 
 /** `C` is `typeof collections`, so that records are typed. */
-export interface JobContext<C extends Definitions = Definitions> extends JobRun {
-  /** Drizzle over the job's D1 session; it is not bound by access rules. */
+export interface JobContext<C extends Definitions = Definitions> extends Omit<JobRun, "bookmark"> {
+  /**
+   * Drizzle over the job's D1 session; it is not bound by access rules. What it reads is at least as fresh as the write
+   * that stored the job.
+   */
   readonly db: DrizzleD1Database
   /** Records as a caller sees and writes them; `service` is bound by no rule. */
   records(caller: Caller | "service"): RecordsOf<C>
@@ -52,18 +56,19 @@ export async function withJobContext<V>(
   options: JobContextOptions,
   work: (context: JobContext) => V | Promise<V>,
 ): Promise<V> {
-  const db = new Database(options.d1, { current: undefined }, AT_PRIMARY)
+  const db = new Database(options.d1, new Isolate(), { d1: run.bookmark })
   try {
     return await work(createJobContext(run, db, options))
   } finally {
     if (db.written.isOpen || db.written.names.size > 0) {
-      await db.catchUp()
+      // what the job has done stands, whether the database answers or not
+      await db.catchUp().catch(() => {})
       options.wrote(db.written, db.bookmark())
     }
   }
 }
 
-function createJobContext(run: JobRun, db: Database, options: JobContextOptions): JobContext {
+function createJobContext({ bookmark: _, ...run }: JobRun, db: Database, options: JobContextOptions): JobContext {
   const { collections, now, dispatcher, mail, variable } = options
   // an attempt that is over may still run, and so may the one that came after it
   const goesOn = () => run.signal.throwIfAborted()

@@ -16,6 +16,8 @@ export interface JobRun {
   readonly once: Once
   /** Tells how far it is, such as 30 of 100. */
   progress(done: number, total: number): Promise<void>
+  /** D1's bookmark of the claim, which came after the write that the job follows from; null where D1 gave none. */
+  readonly bookmark: string | null
 }
 
 /** `C` is what `run` gets; the engine's own jobs take the bare {@link JobRun}. */

@@ -26,13 +26,15 @@ export interface ClaimedJob {
   readonly orderKey: string | null
   readonly lane: string | null
   readonly traceId: string | null
+  /** D1's, of the claim. */
+  readonly bookmark: string | null
 }
 
 export const CLAIMED_COLUMNS = `id, name, claim, input, attempts, max_attempts AS "maxAttempts", started_at AS "startedAt",
 order_key AS "orderKey", lane, trace_id AS "traceId"`
 
-export function toClaimed(row: ResultRow): ClaimedJob {
-  return row as unknown as ClaimedJob
+export function toClaimed(row: ResultRow, bookmark: string | null): ClaimedJob {
+  return { ...row, bookmark } as unknown as ClaimedJob
 }
 
 export const OPEN_STATES: readonly JobState[] = ["queued", "running", "retrying"]

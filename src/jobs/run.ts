@@ -47,6 +47,7 @@ export async function runJob(job: ClaimedJob, definition: JobDefinition, { now, 
     jobId: job.id,
     attempt: job.attempts,
     traceId: job.traceId ?? undefined,
+    bookmark: job.bookmark,
     signal,
     once: createOnce(job, now, write, lost),
     async progress(done, total) {

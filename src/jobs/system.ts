@@ -22,5 +22,5 @@ export interface JobSystem {
 
 /** Each attempt has a D1 session of its own; all of them begin at the primary. */
 export function writeJobs({ d1 }: Pick<JobSystem, "d1">, queries: readonly Query[]): Promise<ResultRow[][]> {
-  return new Database(d1, { current: undefined }).write(queries)
+  return new Database(d1).write(queries)
 }

@@ -51,11 +51,8 @@ export async function runAtomic(
   const head = claim && answer ? claimQueries(claim, context.now(), keptAnswer(answer)) : []
   const parts = statements.map((statement, index) => queriesOf(statement, index))
   try {
-    const rows = await context.db.write([
-      ...head,
-      ...parts.flat(),
-      { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] },
-    ])
+    const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
+    const rows = await context.db.write([...head, ...parts.flat(), freshness], { isRepeatable: head.length > 0 })
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
     return share(statements, parts, rows.slice(head.length))
   } catch (error) {

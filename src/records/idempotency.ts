@@ -92,12 +92,11 @@ export class Recorder {
  * @throws SelvedgeError `idempotency_mismatch` when the key belongs to a different request.
  */
 export async function findAnswer(db: Database, claim: Claim, now: number): Promise<StoredAnswer | undefined> {
-  const [rows] = await db.write([
-    {
-      sql: `SELECT fingerprint, status, body, ${FRESHNESS} AS freshness FROM _idempotency WHERE scope = ? AND key = ? AND created_at > ?`,
-      params: [claim.scope, claim.key, now - KEPT_MS],
-    },
-  ])
+  const query = {
+    sql: `SELECT fingerprint, status, body, ${FRESHNESS} AS freshness FROM _idempotency WHERE scope = ? AND key = ? AND created_at > ?`,
+    params: [claim.scope, claim.key, now - KEPT_MS],
+  }
+  const [rows] = await db.write([query], { isRepeatable: true })
   const row = rows?.[0] as { fingerprint: string; status: number | null; body: string; freshness: string } | undefined
   db.sawFreshness(row?.freshness)
   if (row && row.fingerprint !== claim.fingerprint) {

@@ -2,10 +2,11 @@
 
 import { visibleColumns } from "../access/visibility.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
-import { FRESHNESS, refusal } from "../db/database.ts"
+import { FRESHNESS } from "../db/database.ts"
 import { type Failure, readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
+import { refusal } from "../db/refusals.ts"
 import type { Column } from "../schema/columns.ts"
 import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, findAnswer, Recorder } from "./idempotency.ts"
@@ -31,7 +32,7 @@ export async function runOperations(
   const head = claim ? claimQueries(claim, context.now()) : []
   const tail = [...(recorder ? [recorder.sizeGuard()] : []), FRESHNESS_QUERY]
   try {
-    const rows = await context.db.write([...head, ...parts.flat(), ...tail])
+    const rows = await context.db.write([...head, ...parts.flat(), ...tail], { isRepeatable: claim !== undefined })
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
     const results = share(rows.slice(head.length), operations, parts)
     for (const [i, operation] of operations.entries()) operation.committed(results[i]!)
@@ -87,7 +88,7 @@ export async function explainFailure(
   error: unknown,
 ): Promise<unknown> {
   if (failure.kind === "guard") return fromGuard(failure, error)
-  if (["overloaded", "timeout", "unknown"].includes(failure.kind) || operations.length === 0) return refusal(error)
+  if (["overloaded", "transient", "unknown"].includes(failure.kind) || operations.length === 0) return refusal(error)
   const index = operations.length === 1 ? 0 : await findRefused(context, operations)
   return fromConstraint(context, operations[index]!, failure, error).at(index)
 }

@@ -7,6 +7,7 @@ import { createKeys } from "../auth/keys.ts"
 import type { AuthSettings } from "../auth/settings.ts"
 import { createTokens } from "../auth/tokens.ts"
 import { createWaker } from "../changes/waker.ts"
+import { Isolate } from "../db/isolate.ts"
 import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
@@ -38,7 +39,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     tokens,
     keys: createKeys({ db: d1, now }),
     now,
-    epochs: { current: undefined },
+    isolate: new Isolate(now),
     cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
     feed: { wake: createWaker(async () => feedOf(env).wake(), now), status: () => feedOf(env).status() },

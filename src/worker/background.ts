@@ -158,7 +158,7 @@ export function openTick(options: BackgroundOptions): Tick {
 /** In small steps, so that D1 does other things meanwhile. */
 async function sweep({ d1, now }: BackgroundOptions): Promise<void> {
   for (let step = 0; step < MOST_SWEEPS; step++) {
-    const db = new Database(d1, { current: undefined })
+    const db = new Database(d1)
     const at = now()
     await db.write([sweepAnswers(at), ...sweepQueries(at), ...sweepJobs(at), sweepReceived(at), sweepDeliveries(at)])
     if (db.cost.rowsWritten === 0) return

@@ -209,7 +209,8 @@ test.each([
   const client = await createScenario(backend, d1).as(who)
   isBusy = true
   const answer = await client[method](path)
-  expect([answer.status, answer.body.code, answer.headers.get("Retry-After")]).toEqual([503, "overloaded", "1"])
+  expect([answer.status, answer.body.code]).toEqual([503, "overloaded"])
+  expect(answer.headers.get("Retry-After")).toMatch(/^[123]$/)
 })
 
 test("one line of the log says who asked what, and what it cost", async () => {

@@ -20,6 +20,7 @@ import { EMPTY } from "../../scripts/migrate/table-schema.ts"
 import { createKeys } from "../../src/auth/keys.ts"
 import { createTokens } from "../../src/auth/tokens.ts"
 import { ResponseCache } from "../../src/cache/response-cache.ts"
+import { Isolate } from "../../src/db/isolate.ts"
 import { createApp } from "../../src/http/app.ts"
 import { engineTables } from "../../src/schema/engine-tables.ts"
 
@@ -233,7 +234,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     tokens,
     keys,
     now,
-    epochs: { current: undefined },
+    isolate: new Isolate(now),
     cache: new ResponseCache({ kv: noCache, collections: of.collections, now, log: () => {} }),
     rates: { spend: () => ({ passes: true, limit: undefined, retryAfterS: 0 }) },
     isLocal: true,

@@ -60,7 +60,7 @@ export function authContext(c: Context<AppEnv>, service: AuthService): AuthConte
       return c.get("ctx").db
     },
     later,
-    writeLater: (queries) => later(new Database(service.d1, { current: undefined }).write(queries)),
+    writeLater: (queries) => later(new Database(service.d1).write(queries)),
     guessing: guessing(service, client, later, (event) => context.writeLater([eventQuery(context, event)])),
     mailJob: (input) => records.enqueue(mailHandle, input),
   }

@@ -8,7 +8,7 @@ import type { Tokens } from "../../auth/tokens.ts"
 import type { ResponseCache } from "../../cache/response-cache.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
 import type { Clock } from "../../core/clock.ts"
-import type { Epochs } from "../../db/database.ts"
+import type { Isolate } from "../../db/isolate.ts"
 import type { DispatchOptions } from "../../jobs/dispatch.ts"
 import type { AppEnv, Later } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
@@ -22,7 +22,7 @@ export interface FrameOptions {
   readonly tokens: Tokens
   readonly keys: Keys
   readonly now: Clock
-  readonly epochs: Epochs
+  readonly isolate: Isolate
   /** What the isolate holds of answers that everybody may see. */
   readonly cache: ResponseCache
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
