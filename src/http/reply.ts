@@ -1,6 +1,7 @@
 /** The headers that every answer carries. */
 
-import type { RequestState } from "./context.ts"
+import type { Context } from "hono"
+import type { AppEnv, RequestState } from "./context.ts"
 
 const VARY = "Origin, Authorization, Accept"
 
@@ -29,14 +30,26 @@ export function reply(
 }
 
 /** Adds the common headers to an answer that was made without them; its own stay as they are. */
-export function completeHeaders(state: RequestState, headers: Headers): void {
+export function completeHeaders(c: Context<AppEnv>): void {
+  const state = c.get("state")
+  const headers = changeable(c, state)
   for (const [name, value] of Object.entries(FIXED_HEADERS)) if (!headers.has(name)) headers.set(name, value)
   const own = headers.get("Vary")?.split(/,\s*/) ?? []
   headers.set("Vary", [...new Set([...VARY.split(", "), ...own])].join(", "))
-  headers.set("X-Request-Id", state.requestId)
   const bookmark = state.db.bookmark()
   if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
   setRateHeaders(state, headers)
+}
+
+/** An answer that the application got from elsewhere, such as by `fetch`, has headers that can't be set. */
+function changeable(c: Context<AppEnv>, { requestId }: RequestState): Headers {
+  try {
+    c.res.headers.set("X-Request-Id", requestId)
+  } catch {
+    c.res = new Response(c.res.body, c.res)
+    c.res.headers.set("X-Request-Id", requestId)
+  }
+  return c.res.headers
 }
 
 export function setRateHeaders({ rate }: RequestState, headers: Headers): void {

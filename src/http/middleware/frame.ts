@@ -54,7 +54,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       await db
         .catchUp()
         .catch((error) => options.log({ level: "error", event: "failure", requestId, causes: causesOf(error) }))
-    if (!state.complete) completeHeaders(state, c.res.headers)
+    if (!state.complete) completeHeaders(c)
     if (mayHaveWritten) options.cache.wrote(db.written, db.bookmark())
     const { caller } = state
     if (options.isLocal || caller.roles.includes("admin")) showCost(state, performance.now() - startedAt, c.res.headers)
