@@ -1,7 +1,10 @@
 /** What Selvedge is compared with: the least that answers, with hand-written SQL, and without any check but a session's. */
 
+import { refresh, signIn } from "./bare-sign-in.ts"
+
 interface Env {
   DB: D1Database
+  SELVEDGE_SECRET: string
 }
 
 const FIELDS = `p.id, p.created_at AS "createdAt", p.updated_at AS "updatedAt", p.version, p.title, p.body, p.author_id AS "authorId"`
@@ -11,11 +14,15 @@ const OF_AUTHOR = "WHERE p.author_id = ? ORDER BY p.created_at DESC, p.id DESC L
 type Row = Record<string, unknown>
 
 export default {
-  async fetch(request, { DB }) {
+  async fetch(request, { DB, SELVEDGE_SECRET }) {
     const url = new URL(request.url)
     const id = url.pathname.split("/")[3]
     if (url.pathname === "/v1/caller") return caller(DB, request.headers.get("Authorization"))
     if (url.pathname === "/v1/drafts/many") return createMany(DB, await request.json())
+    if (url.pathname === "/v1/auth/sign-in") return signIn(DB, SELVEDGE_SECRET, await request.json())
+    if (url.pathname === "/v1/auth/refresh") return refresh(DB, await request.json())
+    const key = request.headers.get("Idempotency-Key")
+    if (key !== null) return createOnce(DB, key, await request.json())
     if (request.method === "POST") return create(DB, await request.json())
     if (id) return Response.json(await DB.prepare(`SELECT ${FIELDS} FROM posts p WHERE p.id = ?`).bind(id).first())
     const author = url.searchParams.get("authorId")
@@ -47,13 +54,23 @@ async function expand(db: D1Database, author: string | null): Promise<Response> 
 }
 
 async function create(db: D1Database, body: Row): Promise<Response> {
-  const post = await db
+  return Response.json(await insert(db, crypto.randomUUID(), body).first(), { status: 201 })
+}
+
+/** With a key, in the same transaction; a second request fails on it. */
+async function createOnce(db: D1Database, key: string, body: Row): Promise<Response> {
+  const id = crypto.randomUUID()
+  const note = db.prepare("INSERT INTO answers (key, record_id) VALUES (?, ?)").bind(key, id)
+  const [, post] = await db.batch([note, insert(db, id, body)])
+  return Response.json(post!.results[0], { status: 201 })
+}
+
+function insert(db: D1Database, id: string, { title, body, authorId }: Row): D1PreparedStatement {
+  return db
     .prepare(
       `INSERT INTO posts (id, created_at, updated_at, version, title, body, author_id) VALUES (?1, ?2, ?2, 1, ?3, ?4, ?5) RETURNING ${FIELDS.replaceAll("p.", "")}`,
     )
-    .bind(crypto.randomUUID(), Date.now(), body.title, body.body, body.authorId)
-    .first()
-  return Response.json(post, { status: 201 })
+    .bind(id, Date.now(), title, body, authorId)
 }
 
 /** All in one statement, so that what a row costs is most of it. */

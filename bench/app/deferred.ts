@@ -3,6 +3,7 @@
 import { anyone, collection, defineBackend, endpoint, job, on, type Router } from "selvedge"
 import { createObjects, createWorker, type Env } from "selvedge/worker"
 import * as z from "zod"
+import { limits } from "./backend.ts"
 import * as tables from "./schema.ts"
 
 const collections = {
@@ -31,10 +32,11 @@ function routes(app: Router<typeof collections>) {
   })
 }
 
-const backend = defineBackend({ tables, collections, jobs: { nothing, posted }, routes })
+const backend = defineBackend({ tables, collections, jobs: { nothing, posted }, routes, limits })
 const objects = createObjects(backend)
 const worker = createWorker(backend)
 
+export { Limiter } from "selvedge/worker"
 export class Feed extends objects.Feed {}
 export class Clock extends objects.Clock {}
 

@@ -1,9 +1,9 @@
 /** Selvedge without the feed: what waking it costs is the difference. */
 
 import type { Env } from "selvedge/worker"
-import worker, { Clock, Feed } from "./worker.ts"
+import worker, { Clock, Feed, Limiter } from "./worker.ts"
 
-export { Clock, Feed }
+export { Clock, Feed, Limiter }
 
 const nobody = { wake: async () => {}, prune: async () => {}, status: async () => [] }
 

@@ -3,6 +3,7 @@ import { backend } from "./backend.ts"
 
 const objects = createObjects(backend)
 
+export { Limiter } from "selvedge/worker"
 export class Feed extends objects.Feed {}
 export class Clock extends objects.Clock {}
 

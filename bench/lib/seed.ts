@@ -31,14 +31,14 @@ export interface Seeded {
 export const BODY = "The quick brown fox jumps over the lazy dog. ".repeat(5).slice(0, BODY_BYTES)
 
 export async function seed({ databases }: BenchServer): Promise<Seeded> {
-  const { selvedge, still, bare, triggered, deferred } = databases
+  const { selvedge, still, cached, bare, triggered, deferred } = databases
   const collections = [...backend.collections.values()]
   const { statements } = await planMigration({
     previous: EMPTY,
     tables: [...Object.values(engineTables), ...backend.tables],
     search: new Map(collections.map((collection) => [collection.table.name, collection.search])),
   })
-  for (const db of [selvedge, still, triggered, deferred]) await run(db, statements)
+  for (const db of [selvedge, still, cached, triggered, deferred]) await run(db, statements)
   const own = /^CREATE (TABLE|INDEX|UNIQUE INDEX) ("posts|"authors|"drafts)/
   await run(
     bare,
@@ -68,7 +68,7 @@ export async function seed({ databases }: BenchServer): Promise<Seeded> {
   const tokens = createTokens({ db: selvedge, secret: SECRET, now: Date.now })
   const sign = (subject: string) => tokens.sign({ subject, roles: ["member"], lifetimeSeconds: 3600 })
   const token = await sign(caller)
-  await copyKeys(selvedge, still)
+  for (const db of [still, cached]) await copyKeys(selvedge, db)
   const people = Array.from({ length: SESSIONS }, (_, i) => uuid(3, i))
   return {
     authors,

@@ -1,42 +1,41 @@
-/** Selvedge and the bare Worker, as `npm run bench` has them. */
+/** Selvedge, Selvedge that keeps answers, and the bare Worker, as `npm run bench` has them. */
 
-import { seed } from "../../lib/seed.ts"
+import { type Seeded, seed } from "../../lib/seed.ts"
 import { hostOf, startServer, type WorkerName } from "../../lib/server.ts"
 import { NEW_POST } from "../lib/data.ts"
 import { type Host, type Peer, requestsOf } from "../lib/peer.ts"
 
 export async function start(): Promise<Host> {
   const server = await startServer(false)
-  const { posts, authors, caller, token } = await seed(server)
-  const peer = (name: string, worker: WorkerName, more: Pick<Peer, "leavesOut" | "refusal">, body: object): Peer => ({
-    name,
-    origin: server.origins[worker],
+  const seeded = await seed(server)
+  const peer = (worker: WorkerName, more: Pick<Peer, "name" | "leavesOut" | "refusal">, body: object): Peer => ({
     ...more,
+    origin: server.origins[worker],
     names: { author: "authorId", expanded: ["author"] },
-    requests: requestsOf({
-      posts,
-      authors,
-      headers: { Host: hostOf(worker) },
-      authorization: `Bearer ${token}`,
-      get: (post) => `/v1/posts/${post}`,
-      list: (author) => `/v1/posts?authorId=${author}&sort=-createdAt&limit=20`,
-      expand: (author) => `/v1/posts?authorId=${author}&sort=-createdAt&limit=20&expand=author`,
-      create: { path: "/v1/posts", body, status: 201 },
-    }),
+    requests: requests(worker, body, seeded),
   })
-  return {
-    peers: [
-      peer("selvedge", "selvedge", { leavesOut: undefined, refusal: 401 }, NEW_POST),
-      peer(
-        "bare Worker",
-        "bare",
-        { leavesOut: "everything: token, rules, checks, changes, log", refusal: undefined },
-        {
-          ...NEW_POST,
-          authorId: caller,
-        },
-      ),
-    ],
-    stop: server.stop,
-  }
+  const selvedge = peer("selvedge", { name: "selvedge", leavesOut: undefined, refusal: 401 }, NEW_POST)
+  const kept = peer("cached", { name: "selvedge, cached", leavesOut: "D1, as nothing changes", refusal: undefined }, {})
+  const { create: _, ...reads } = kept.requests
+  const everything = "everything: token, rules, checks, changes, log"
+  const bare = peer(
+    "bare",
+    { name: "bare Worker", leavesOut: everything, refusal: undefined },
+    { ...NEW_POST, authorId: seeded.caller },
+  )
+  return { peers: [selvedge, { ...kept, requests: reads }, bare], stop: server.stop }
+}
+
+function requests(worker: WorkerName, body: object, { posts, authors, token }: Seeded): Peer["requests"] {
+  const list = (author: string) => `/v1/posts?authorId=${author}&sort=-createdAt&limit=20`
+  return requestsOf({
+    posts,
+    authors,
+    headers: { Host: hostOf(worker) },
+    authorization: `Bearer ${token}`,
+    get: (post) => `/v1/posts/${post}`,
+    list,
+    expand: (author) => `${list(author)}&expand=author`,
+    create: { path: "/v1/posts", body, status: 201 },
+  })
 }
