@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import type { LoadOrder, LoadResult } from "../lib/load.ts"
-import { checkPeer } from "./lib/check.ts"
+import { askForAll, checkPeer } from "./lib/check.ts"
 import { installPeers } from "./lib/install.ts"
 import { WORK } from "./lib/peer.ts"
 import { type RunningPeer, startPeers, stopPeers } from "./lib/processes.ts"
@@ -55,6 +55,7 @@ async function measure(peers: readonly RunningPeer[]): Promise<Measured[]> {
     peers.filter(({ requests }) => requests[work]).map((peer) => ({ peer, work, slices: [] as Measured["slices"] })),
   )
   console.error("warming up")
+  for (const peer of peers) if (peer.keeps) await askForAll(peer, kinds)
   for (const { peer, work } of measured) await slice(peer, work, times.warmUpMs)
   for (let round = 0; round < times.rounds; round++) {
     console.error(`round ${round + 1} of ${times.rounds}`)

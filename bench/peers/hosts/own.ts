@@ -23,7 +23,7 @@ export async function start(): Promise<Host> {
     { name: "bare Worker", leavesOut: everything, refusal: undefined },
     { ...NEW_POST, authorId: seeded.caller },
   )
-  return { peers: [selvedge, { ...kept, requests: reads }, bare], stop: server.stop }
+  return { peers: [selvedge, { ...kept, keeps: true, requests: reads }, bare], stop: server.stop }
 }
 
 function requests(worker: WorkerName, body: object, { posts, authors, token }: Seeded): Peer["requests"] {

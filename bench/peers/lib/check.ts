@@ -7,6 +7,7 @@ import { type Peer, WORK, type Work } from "./peer.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
+const SOCKETS = 16
 const LIST = 20
 const AUTHORS = 100
 const LAST = 9_900
@@ -36,6 +37,14 @@ export async function checkPeer(peer: Peer): Promise<void> {
     if (!isRight) throw new Error(`${peer.name}, ${work}: ${request.path} answers ${text.slice(0, 500)}`)
   }
   if (peer.refusal) await checkRefusal(agent, peer, peer.refusal)
+}
+
+/** So that a peer which keeps answers has them. */
+export async function askForAll({ origin, requests }: Peer, kinds: readonly Work[]): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS })
+  const all = kinds.flatMap((work) => requests[work] ?? [])
+  await Promise.all(all.map((request) => ask(agent, origin, request)))
+  agent.destroy()
 }
 
 /** What lists and records are wrapped in. */

@@ -16,6 +16,8 @@ export interface Peer {
   readonly leavesOut: string | undefined
   /** Kinds that it doesn't answer are missing. */
   readonly requests: Partial<Record<Work, readonly BenchRequest[]>>
+  /** Whether it keeps answers: each is asked for once before it is measured. */
+  readonly keeps?: boolean
   readonly names: RecordNames
   /** The status that refuses a create without a token; `undefined` where everybody may. */
   readonly refusal: number | undefined
