@@ -1,6 +1,6 @@
 /** What a million requests of a kind use, and what that costs at list prices. */
 
-import { model, type Path } from "./inputs.ts"
+import { limiterShare, model, type Path } from "./inputs.ts"
 import prices from "./prices.json" with { type: "json" }
 import usage from "./usage.json" with { type: "json" }
 
@@ -15,7 +15,7 @@ export const MILLION = 1_000_000
 export function useOf(kind: string, path: Path): Use {
   const { afterwards } = path
   const { objects, cpuMs } = usage
-  const limiterCalls = path.limiterCalls + model.shares.limiterHop.share
+  const limiterCalls = limiterShare + (kind === "sign-in" ? model.guess.objectCalls : 0)
   const awakeS =
     limiterCalls * objects.limiterCallS +
     afterwards.feedWakes * objects.feedWakeS +

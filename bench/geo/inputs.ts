@@ -29,7 +29,6 @@ export interface Path {
   readonly statements: number
   readonly rowsRead: number
   readonly rowsWritten: number
-  readonly limiterCalls: number
   readonly kvReads: number
   readonly kvKeysRead: number
   readonly kvWrites: number
@@ -46,6 +45,9 @@ export interface Path {
     readonly cursors: number
   }
 }
+
+/** Of the requests of a caller with steady traffic, how many ask its limiter; its leases cover the others. */
+export const limiterShare = measured.limiter.calls / measured.limiter.requests
 
 export const paths: ReadonlyMap<string, Path> = new Map(
   Object.entries(measured.kinds).map(([kind, { trips, ...counts }]) => [

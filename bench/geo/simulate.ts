@@ -1,7 +1,7 @@
 /** How long a request takes from a city: by Selvedge, and by a server and database in one region. */
 
 import { type Chance, percentile } from "./chance.ts"
-import { type City, model, network, type Path, places } from "./inputs.ts"
+import { type City, limiterShare, model, network, type Path, places } from "./inputs.ts"
 
 export type Access = "fixed" | "mobile"
 
@@ -10,8 +10,10 @@ export interface Kind {
   readonly path: Path
   /** The limiter is asked beside the rest, as for safe methods; otherwise before it. */
   readonly safe: boolean
-  /** Hashes a password. */
-  readonly hashes?: boolean
+  /** Somebody gives a password: it is counted, and hashed. */
+  readonly guesses?: boolean
+  /** The first request of a caller, of whom the isolate knows nothing. */
+  readonly isFirst?: boolean
 }
 
 /** Kinds of request that stand for one, each with its share. */
@@ -44,20 +46,25 @@ export function pick(mix: Mix, chance: Chance): Kind {
 }
 
 /** In the caller's city runs the Worker; what it asks is near or far. */
-export function atTheEdge({ path, safe, hashes }: Kind, city: City, chance: Chance, access: Access = "fixed"): number {
+export function atTheEdge(
+  { path, safe, guesses, isFirst }: Kind,
+  city: City,
+  chance: Chance,
+  access: Access = "fixed",
+): number {
   const way = (to: string) => jittered(network.roundTrip(city.name, to).ms, chance)
   const askLimiter = () => way(city.objectsIn) + chance.time(service.limiterCall)
-  const own = Array.from({ length: path.limiterCalls }, askLimiter).reduce(sum, 0)
-  const hop = chance.happens(shares.limiterHop.share) ? askLimiter() : 0
+  const counted = guesses ? askLimiter() : 0
+  const hop = chance.happens(isFirst ? 1 : limiterShare) ? askLimiter() : 0
   const kv = Array.from({ length: Math.min(1, path.kvReads) }, () => readKv()).reduce(sum, 0)
   const trips = path.trips.map((to) =>
     to === "primary"
       ? way(PRIMARY) + chance.time(service.primaryTrip)
       : way(nearest(city.name, D1_CITIES)) + chance.time(service.replicaTrip),
   )
-  const work = chance.time(service.worker) + (hashes ? chance.time(service.passwordHash) : 0)
+  const work = chance.time(service.worker) + (guesses ? chance.time(service.passwordHash) : 0)
   const rest = kv + trips.reduce(sum, 0)
-  return chance.time(model.access[access]) + own + work + (safe ? Math.max(hop, rest) : hop + rest)
+  return chance.time(model.access[access]) + counted + work + (safe ? Math.max(hop, rest) : hop + rest)
 
   /** Reads of one request leave together. */
   function readKv(): number {
@@ -67,13 +74,13 @@ export function atTheEdge({ path, safe, hashes }: Kind, city: City, chance: Chan
 }
 
 /** The same steps, all of them in one building, after the way there over a connection that is open. */
-export function inOneRegion({ path, hashes }: Kind, city: City, chance: Chance, access: Access = "fixed"): number {
+export function inOneRegion({ path, guesses }: Kind, city: City, chance: Chance, access: Access = "fixed"): number {
   const { databaseRead, databaseWrite, cacheRead } = singleRegion
   const way = jittered(network.roundTrip(city.name, singleRegion.city).ms, chance)
-  const cacheReads = path.limiterCalls + 1 + Math.min(1, path.kvReads)
+  const cacheReads = 1 + (guesses ? 1 : 0) + Math.min(1, path.kvReads)
   const cache = Array.from({ length: cacheReads }, () => chance.time(cacheRead)).reduce(sum, 0)
   const trips = path.trips.map((to) => chance.time(to === "primary" ? databaseWrite : databaseRead)).reduce(sum, 0)
-  const work = chance.time(service.worker) + (hashes ? chance.time(service.passwordHash) : 0)
+  const work = chance.time(service.worker) + (guesses ? chance.time(service.passwordHash) : 0)
   return chance.time(model.access[access]) + way + work + cache + trips
 }
 
