@@ -27,11 +27,11 @@ describe("round trips", () => {
       line,
       [
         ["a", "b", 10, "x"],
-        ["a", "c", 20, "x"],
+        ["a", "c", 10 * Math.SQRT2, "x"],
       ],
       1,
     )
-    expect(small.roundTrip("a", "d").ms).toBeCloseTo(30)
+    expect(small.roundTrip("a", "d").ms).toBeCloseTo(10 * Math.sqrt(3))
     expect(small.roundTrip("a", "a").ms).toBe(1)
   })
 
