@@ -40,7 +40,7 @@ export default defineConfig({
           ],
           setupFiles: ["./test/setup.ts"],
           isolate: false,
-          maxWorkers: 1,
+          maxWorkers: 2, // each has a workerd and databases of its own
           testTimeout: 30_000,
         },
       },
