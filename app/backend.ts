@@ -13,6 +13,7 @@ export const backend = defineBackend({
   auth,
   jobs,
   routes,
+  limits: { default: { limit: 600, windowS: 60 } },
   info: {
     title: "The film shop",
     version: "1.0.0",

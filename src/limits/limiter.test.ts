@@ -219,6 +219,31 @@ test("a subject that is unknown is cleared and settled without writing anything"
   expect(await tables()).toEqual([])
 })
 
+test("a rate is stored in one row, which an eviction leaves and the alarm takes away when nothing is owed", async () => {
+  const rule = { limit: 60, windowMs: MINUTE_MS, burst: 60 }
+  const spend = (cost: number) => limiter.spend({ costs: [cost], report: undefined }, rule, now)
+  expect(await spend(40)).toMatchObject({ waits: [0], lease: 0 })
+  await evictDurableObject(limiter)
+  expect(await spend(30)).toMatchObject({ waits: [now + 10_000] })
+  expect(await spend(10)).toMatchObject({ waits: [0] })
+  expect(await tables()).toEqual([])
+  expect(await stored()).toEqual(["alarmFor", "rate"])
+  expect(await alarmIn()).toBeCloseTo(MINUTE_MS, -3.5)
+  now += 30_000
+  await spend(20)
+  expect(await runDurableObjectAlarm(limiter)).toBe(true)
+  expect(await stored()).toEqual(["alarmFor", "rate"])
+  expect(await runDurableObjectAlarm(limiter)).toBe(true)
+  expect(await stored()).toEqual([])
+  expect(await runDurableObjectAlarm(limiter)).toBe(false)
+})
+
+test("a refusal writes nothing", async () => {
+  const rule = { limit: 1, windowMs: MINUTE_MS, burst: 1 }
+  await limiter.spend({ costs: [2], report: undefined }, rule, now)
+  expect(await stored()).toEqual([])
+})
+
 function begin(flow: FlowLimit = PASSWORD, options = { wait: true }): Promise<Begun> {
   return limiter.begin([flow], now, options) as Promise<Begun>
 }
@@ -267,6 +292,10 @@ function tables(): Promise<string[]> {
       .toArray()
       .map(({ name }) => name),
   )
+}
+
+function stored(): Promise<string[]> {
+  return runInDurableObject(limiter, (_, state) => [...state.storage.kv.list()].map(([key]) => key))
 }
 
 /** Milliseconds, by this machine's clock. */

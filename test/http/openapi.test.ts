@@ -73,6 +73,8 @@ describe("the document of the shop", () => {
     expect(paths["/v1/cart"].get.security).toEqual([{ bearer: [] }])
     expect(paths["/v1/films"].get.responses).not.toHaveProperty("403")
     expect(paths["/v1/films"].post.responses).toHaveProperty("403")
+    expect(paths["/v1/films"].get.responses).toHaveProperty("429")
+    expect(paths["/health"].get.responses).not.toHaveProperty("429")
   })
 
   test("has the parameters of a list", () => {

@@ -20,6 +20,9 @@ const HEADERS = {
   "Idempotency-Replayed": "`true` when this is the stored answer of an earlier request with the same key.",
   "WWW-Authenticate": "How to authenticate (RFC 6750).",
   "Retry-After": "Seconds to wait.",
+  "RateLimit-Policy":
+    "The limit that the request counts on: its name, `q` units in `w` seconds, and where it differs from `q` what may be spent at once as `selvedge-burst` (IETF draft httpapi-ratelimit-headers).",
+  RateLimit: "What is left of it: `r` units at once, and more in `t` seconds.",
   Allow: "The methods that the path has.",
   Accept: "The content types that the path takes.",
 }
@@ -61,7 +64,7 @@ const REFUSALS = {
   },
   428: { description: "A header is missing that this operation demands.", codes: ["precondition_required"] },
   429: {
-    description: "Too many attempts, of this caller or on this account.",
+    description: "Too many requests of this caller, or too many attempts on this account.",
     codes: ["rate_limited"],
     headers: ["Retry-After"],
   },
@@ -117,7 +120,7 @@ export function sharedRefusals(): Record<string, Json> {
       `problem-${status}`,
       {
         description: `${description} Codes: ${codes.map((code) => `\`${code}\``).join(", ")}.`,
-        headers: headerRefs("X-Request-Id", ...headers),
+        headers: headerRefs("X-Request-Id", "RateLimit-Policy", "RateLimit", ...headers),
         content: { "application/problem+json": { schema: PROBLEM_REF, example: exampleOf(codes[0], description) } },
       },
     ]),

@@ -6,6 +6,7 @@ import { PROBLEM_SCHEMA, sharedHeaders, sharedRefusals } from "./answers.ts"
 import { collectionPaths } from "./collection-paths.ts"
 import { Components, type Json } from "./components.ts"
 import { BATCH_TAG, batchPath, OPERATIONS_TAG, operationPaths } from "./engine-paths.ts"
+import { withLimits } from "./limits.ts"
 import { SHARED_PARAMETERS } from "./parameters.ts"
 import { GROUND_RULES, GROUPS_SCHEMA, PAGE_SCHEMA } from "./prose.ts"
 import { routePaths, routeTags } from "./route-paths.ts"
@@ -25,13 +26,15 @@ export interface DocumentSource {
   readonly collections: Collections
   /** The application's own routes, in the order they were added. */
   readonly routes: readonly Pick<RouterRoute, "path" | "method" | "handler">[]
+  /** Routes that nobody is limited on. */
+  readonly incoming?: readonly { readonly path: string }[]
   readonly info?: DocumentInfo | undefined
 }
 
 const UNNAMED: DocumentInfo = { title: "API", version: "1.0.0" }
 
 /** The same text for the same definitions, whenever it is made. */
-export function createDocument({ collections, routes, info = UNNAMED }: DocumentSource): Json {
+export function createDocument({ collections, routes, incoming = [], info = UNNAMED }: DocumentSource): Json {
   const components = new Components()
   components.add("Problem", PROBLEM_SCHEMA)
   components.add("Page", PAGE_SCHEMA)
@@ -42,12 +45,13 @@ export function createDocument({ collections, routes, info = UNNAMED }: Document
     paths: collectionPaths(collection, components),
   }))
   const shown = perCollection.filter(({ paths }) => Object.keys(paths).length > 0)
-  const paths = {
+  const all: Record<string, Json> = {
     ...Object.assign({}, ...shown.map((part) => part.paths)),
     ...own,
     ...(shown.length > 0 && batchPath(collections, components)),
     ...operationPaths(components),
   }
+  const paths = withLimits(all, new Set(incoming.map(({ path }) => path)))
   const responses = used(sharedRefusals(), paths)
   return {
     openapi: "3.1.1",

@@ -14,6 +14,7 @@ export const GROUND_RULES = `## Ground rules
 - **Refusals** are \`application/problem+json\` (RFC 9457). Branch on \`code\`; show \`detail\` and \`errors\`.
 - **Simple filters** are parameters named like fields: \`year=1999\`, \`rating[gte]=8\`, \`genre[in]=Drama,War\`, \`title[contains]=love\`, \`releasedOn=null\`. Everything else goes through \`filter\`.
 - **Repeats**: with an \`Idempotency-Key\` a write happens once, and its answer comes again with \`Idempotency-Replayed: true\`. Refusals aren't kept.
+- **Limits** count requests of each user, API key or address. \`RateLimit-Policy\` and \`RateLimit\` tell the limit and what is left; over it is 429, with the seconds to wait in \`Retry-After\`.
 - **Freshness**: send the greatest \`Selvedge-Bookmark\` that was answered, and the answer is at least that fresh.
 - \`HEAD\` works wherever \`GET\` does; a path that exists with other methods is 405 with \`Allow\`. \`X-Request-Id\` and \`traceparent\` are taken and go into the log.`
 

@@ -116,7 +116,6 @@ function described(
     ...(sent ? [413 as const, 415 as const] : []),
     ...(body || problems?.length || idempotency ? [422 as const] : []),
     ...(idempotency === "required" ? [428 as const] : []),
-    ...(isSignIn && method !== "GET" ? [429 as const] : []),
     ...BREAKDOWNS,
   ]
   const answerSchema = answer.schema ? zodSchema(answer.schema, `${name}Answer`, components) : {}
