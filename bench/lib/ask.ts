@@ -10,6 +10,10 @@ export interface BenchRequest {
   readonly body?: string
   /** The status that the answer must have. */
   readonly status: number
+  /** A header that gets another value with each request. */
+  readonly unique?: string
+  /** A field of the answer that the body of the next such request has in place of its own. */
+  readonly carries?: string
 }
 
 /** @returns The body. */

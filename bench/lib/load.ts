@@ -1,5 +1,6 @@
 /** The load generator, a process of its own: 16 connections, each sends its next request when it has an answer. */
 
+import { randomUUID } from "node:crypto"
 import { Agent } from "node:http"
 import { ask, type BenchRequest } from "./ask.ts"
 
@@ -7,6 +8,10 @@ export interface LoadOrder {
   readonly origin: string
   readonly requests: readonly BenchRequest[]
   readonly ms: number
+  /** In place of a time: so many requests, one after the other. */
+  readonly count?: number
+  /** Between two of them. */
+  readonly everyMs?: number
 }
 
 /** Times in milliseconds. */
@@ -15,12 +20,16 @@ export interface LoadResult {
   readonly ms: number
   readonly p50: number
   readonly p99: number
+  /** The last body, where requests were counted. */
+  readonly answer?: string | undefined
 }
 
 const CONNECTIONS = 16
 
 /** Its connections outlive a slice, so that none pays for opening them. */
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
+/** Bodies of requests that carry something of the answer before, by the first body. */
+const carried = new Map<string, string>()
 
 process.on("message", (order: LoadOrder) => {
   run(order).then(
@@ -29,21 +38,40 @@ process.on("message", (order: LoadOrder) => {
   )
 })
 
-async function run({ origin, requests, ms }: LoadOrder): Promise<LoadResult> {
+async function run({ origin, requests, ms, count, everyMs = 0 }: LoadOrder): Promise<LoadResult> {
   const times: number[] = []
   const started = performance.now()
   let next = Math.floor(Math.random() * requests.length)
+  let answer: string | undefined
   async function connection(): Promise<void> {
-    for (let now = performance.now(); now < started + ms; ) {
-      await ask(agent, origin, requests[next++ % requests.length]!)
+    for (let now = performance.now(); count === undefined ? now < started + ms : times.length < count; ) {
+      const text = await askNext(origin, requests[next++ % requests.length]!)
       const answered = performance.now()
       times.push(answered - now)
       now = answered
+      if (count !== undefined) answer = text
+      if (everyMs > 0) now = await waitUntil(started + times.length * everyMs)
     }
   }
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection))
+  await Promise.all(Array.from({ length: count === undefined ? CONNECTIONS : 1 }, connection))
   const took = performance.now() - started
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))]!
-  return { requests: times.length, ms: took, p50: at(0.5), p99: at(0.99) }
+  return { requests: times.length, ms: took, p50: at(0.5), p99: at(0.99), answer }
+}
+
+async function askNext(origin: string, request: BenchRequest): Promise<string> {
+  const { unique, carries, body } = request
+  if (unique !== undefined)
+    return ask(agent, origin, { ...request, headers: { ...request.headers, [unique]: randomUUID() } })
+  if (carries === undefined || body === undefined) return ask(agent, origin, request)
+  const text = await ask(agent, origin, { ...request, body: carried.get(body) ?? body })
+  const { [carries]: value } = JSON.parse(text) as Record<string, unknown>
+  carried.set(body, JSON.stringify({ [carries]: value }))
+  return text
+}
+
+async function waitUntil(time: number): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, time - performance.now())))
+  return performance.now()
 }

@@ -1,7 +1,9 @@
-/** Medians over the rounds, and the table of them. */
+/** Medians over the rounds, and the tables of them. */
 
-import type { Cell } from "./cells.ts"
+import { baseOf, type Cell, type Measure } from "./cells.ts"
+import type { Counts } from "./counts.ts"
 import type { LoadResult } from "./load.ts"
+import type { Steady } from "./steady.ts"
 
 export interface CellResult {
   readonly cell: Cell
@@ -10,7 +12,7 @@ export interface CellResult {
 }
 
 export interface Line {
-  readonly measure: string
+  readonly measure: Measure
   readonly worker: string
   readonly note: string
   readonly perSecond: number
@@ -18,8 +20,10 @@ export interface Line {
   readonly p50: number
   readonly p99: number
   readonly cpuMs: number
-  /** CPU over that of the bare Worker for the same measure, in the same round. */
+  /** CPU over that of the bare Worker for the same measure, or of the empty one, in the same round. */
   readonly ratio: number | undefined
+  /** Undefined for Workers that don't log. */
+  readonly counts: Counts | undefined
 }
 
 export interface Report {
@@ -28,27 +32,36 @@ export interface Report {
   readonly expandOverList: number | undefined
   /** Milliseconds for so many requests that tell who calls. */
   readonly callers: { readonly byToken2000: number; readonly bySession1000: number } | undefined
+  readonly steady: Steady | undefined
 }
 
-export function summarise(results: readonly CellResult[]): Report {
-  const find = (worker: string, measure: string) =>
+export function summarise(
+  results: readonly CellResult[],
+  counts: ReadonlyMap<Cell, Counts>,
+  steady: Steady | undefined,
+): Report {
+  const find = (worker: string, measure: Measure) =>
     results.find(({ cell }) => cell.worker === worker && cell.measure === measure)
   return {
     lines: results.map(({ cell, slices }): Line => {
-      const bare = find("bare", cell.measure)
+      const { measure, worker, note } = cell
+      const { worker: baseWorker, measure: baseMeasure } = baseOf(measure)
+      const base = find(baseWorker, baseMeasure)
       return {
-        measure: cell.measure,
-        worker: cell.worker,
-        note: cell.note,
+        measure,
+        worker,
+        note,
         perSecond: median(slices.map((slice) => (slice.requests / slice.ms) * 1_000)),
         p50: median(slices.map((slice) => slice.p50)),
         p99: median(slices.map((slice) => slice.p99)),
         cpuMs: median(cpuOf(slices)),
-        ratio: bare && cell.worker !== "bare" ? ratioOf(slices, bare.slices) : undefined,
+        ratio: base && base.cell !== cell ? ratioOf(slices, base.slices) : undefined,
+        counts: counts.get(cell),
       }
     }),
     expandOverList: ratioOf(find("selvedge", "expand")?.slices ?? [], find("selvedge", "list")?.slices ?? []),
     callers: callersOf(find("selvedge", "caller"), find("bare", "caller")),
+    steady,
   }
 }
 
@@ -57,26 +70,6 @@ function callersOf(token: CellResult | undefined, session: CellResult | undefine
   const msOf = ({ slices }: CellResult, requests: number) =>
     median(slices.map((slice) => (slice.ms / slice.requests) * requests))
   return { byToken2000: msOf(token, 2_000), bySession1000: msOf(session, 1_000) }
-}
-
-export function table({ lines, expandOverList, callers }: Report): string {
-  const head = ["measure", "Worker", "req/s", "p50 ms", "p99 ms", "CPU ms", "to bare"]
-  const rows = lines.map((line) => [
-    line.note ? `${line.measure}, ${line.note}` : line.measure,
-    line.worker,
-    line.perSecond.toFixed(0),
-    line.p50.toFixed(1),
-    line.p99.toFixed(1),
-    line.cpuMs.toFixed(3),
-    line.ratio === undefined ? "" : `${line.ratio.toFixed(2)} ×`,
-  ])
-  const text = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
-  const more = [
-    expandOverList !== undefined && `expand over list: ${expandOverList.toFixed(2)} ×`,
-    callers &&
-      `who calls: 2,000 by an access token take ${callers.byToken2000.toFixed(0)} ms, 1,000 by a session row ${callers.bySession1000.toFixed(0)} ms`,
-  ]
-  return [text, ...more.filter((line) => line)].join("\n\n")
 }
 
 /** Of slices of one round, so that what else the machine does in a round weighs on both. */

@@ -66,7 +66,7 @@ export async function startServer(direct: boolean): Promise<BenchServer> {
   const bundles = await collect(entries, (entry) =>
     bundle(join(PROJECT_ROOT, `bench/app/${entry}.ts`), join(folder, entry), ["--config", CONFIG]),
   )
-  const workers = NAMES.map((name) => workerOptions(name, SOURCES[name], bundles[SOURCES[name].entry]))
+  const workers = NAMES.map((name) => workerOptions(name, SOURCES[name], bundles[SOURCES[name].entry]!))
   let kept: string[] | undefined
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
