@@ -110,4 +110,6 @@ export const backend = defineBackend({
   collections,
   jobs: { charge, pack, entryChanged, tallyChanged, beat },
   routes,
+  // the writers all come from one address
+  limits: { default: { limit: 1_000_000, windowS: 60 } },
 })
