@@ -107,21 +107,35 @@ export function ruleScope(collection: Collection): FilterScope {
   }
 }
 
-/** A caller may name what it can read, and through a relation what it can read there. */
-export function callerScope(collection: Collection, caller: Caller): FilterScope {
-  return scopeOver(visibleColumns(collection, caller), collection, caller)
+/**
+ * A caller may name what it can read, and through a relation what it can read there.
+ *
+ * @param followed Takes in the relations that are named.
+ */
+export function callerScope(
+  collection: Collection,
+  caller: Caller,
+  followed = new Set<ResolvedRelation>(),
+): FilterScope {
+  return scopeOver(visibleColumns(collection, caller), collection, caller, followed)
 }
 
-function scopeOver(columns: readonly Column[], collection: Collection | undefined, caller: Caller): FilterScope {
+function scopeOver(
+  columns: readonly Column[],
+  collection: Collection | undefined,
+  caller: Caller,
+  followed: Set<ResolvedRelation>,
+): FilterScope {
   return {
     column: (key) => columns.find((column) => column.key === key),
     relation: (name) => {
       const relation = visibleRelation(collection, name, caller)
       if (!relation) return undefined
+      followed.add(relation)
       return {
         relation,
         visible: visibleRows(relation, caller),
-        scope: scopeOver(visibleThrough(relation, caller), reachable(relation), caller),
+        scope: scopeOver(visibleThrough(relation, caller), reachable(relation), caller, followed),
       }
     },
   }

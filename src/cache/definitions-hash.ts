@@ -1,6 +1,7 @@
 /** What an answer's form depends on, beside its address: a deploy with other definitions finds nothing old. */
 
 import type { Collection, Collections, ResolvedRelation } from "../access/model.ts"
+import { hasSharedView } from "../access/shared-view.ts"
 import { visibleColumns } from "../access/visibility.ts"
 import { ANONYMOUS } from "../core/caller.ts"
 import { hashText } from "../core/hash.ts"
@@ -18,6 +19,7 @@ function formOf(collection: Collection): unknown {
   return [
     name,
     table.name,
+    hasSharedView(collection, ANONYMOUS),
     visibleColumns(collection, ANONYMOUS).map(columnForm),
     [...relations.values()].map(relationForm),
     sorts.map(({ text }) => text),
@@ -29,6 +31,16 @@ function columnForm({ key, name, kind, unit }: Column): unknown {
   return [key, name, kind, unit]
 }
 
-function relationForm({ name, many, target, fields, ownColumn, targetColumn }: ResolvedRelation): unknown {
-  return [name, many, target.name, target.columns.map(columnForm), [...(fields ?? [])], ownColumn.key, targetColumn.key]
+function relationForm(relation: ResolvedRelation): unknown {
+  const { name, many, target, collection, fields, ownColumn, targetColumn } = relation
+  return [
+    name,
+    many,
+    target.name,
+    collection?.name,
+    target.columns.map(columnForm),
+    [...(fields ?? [])],
+    ownColumn.key,
+    targetColumn.key,
+  ]
 }

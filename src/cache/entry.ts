@@ -38,14 +38,21 @@ export function writeEntry({ body, epoch: _, seq: __, ...head }: Entry): string 
   return `${JSON.stringify(head)}\n${decoder.decode(body)}`
 }
 
-/** @returns Undefined for text that another version of the engine may have written. */
+/** @returns Undefined for text that is damaged, or of another key with the same name. */
 export function readEntry(text: string, key: string): Entry | undefined {
   const end = text.indexOf("\n")
   if (end < 0) return undefined
   try {
     const head = JSON.parse(text.slice(0, end)) as Omit<NewEntry, "body">
-    return head.key === key ? entryOf({ ...head, body: encoder.encode(text.slice(end + 1)) }) : undefined
+    return head.key === key && isSound(head)
+      ? entryOf({ ...head, body: encoder.encode(text.slice(end + 1)) })
+      : undefined
   } catch {
     return undefined
   }
+}
+
+function isSound({ bookmark, madeAt, tables, collections, headers }: Omit<NewEntry, "body">): boolean {
+  const texts: unknown[] = [bookmark, headers.ETag, ...tables, ...collections, ...Object.values(headers)]
+  return Number.isFinite(madeAt) && Array.isArray(tables) && texts.every((text) => typeof text === "string")
 }

@@ -3,7 +3,7 @@
 import type { Entry } from "./entry.ts"
 
 const MOST_BYTES = 16 * 1024 * 1024
-/** What an entry takes beside its body and key, about. */
+/** What an entry takes beside its body, key and headers, about. */
 const OVERHEAD_BYTES = 1_024
 
 export interface Held {
@@ -49,5 +49,6 @@ export class Memory {
 }
 
 function bytesOf({ entry }: Held): number {
-  return entry.body.byteLength + 2 * entry.key.length + OVERHEAD_BYTES
+  const texts = [entry.key, ...Object.values(entry.headers)]
+  return entry.body.byteLength + texts.reduce((sum, text) => sum + 2 * text.length, OVERHEAD_BYTES)
 }

@@ -31,6 +31,8 @@ export class Database {
   /** That of the caller's bookmark, where the session began with it. */
   #claimedEpoch: string | undefined
   #seq: number | undefined
+  /** That of the newest answer: another request may meanwhile learn of another. */
+  #epoch: string | undefined
   /** Whether something was written by statements that don't tell the newest change. */
   #isBehind = false
 
@@ -114,6 +116,7 @@ export class Database {
   sawFreshness(text: unknown): void {
     const epoch = epochOf(text)
     if (epoch === undefined) return
+    this.#epoch = epoch
     this.#isolate.epoch = epoch
     this.#seq = Math.max(this.#seq ?? 0, Number((text as string).slice(epoch.length + 1)))
   }
@@ -131,7 +134,7 @@ export class Database {
    * after a refused batch, it repeats the caller's.
    */
   bookmark(): string | undefined {
-    const { epoch } = this.#isolate
+    const epoch = this.#epoch ?? this.#isolate.epoch
     if (this.cost.trips === 0 || !epoch) return undefined
     return formatBookmark({ epoch, seq: this.#seq ?? this.#callersSeq(epoch), d1: this.d1Bookmark ?? "" })
   }

@@ -3,13 +3,16 @@
 import type { Collection } from "../access/model.ts"
 import { hasSharedView } from "../access/shared-view.ts"
 import { type Entry, entryOf } from "../cache/entry.ts"
+import { isOutage } from "../cache/outage.ts"
 import type { Wanted } from "../cache/response-cache.ts"
-import { SelvedgeError } from "../core/problem.ts"
-import { parseBookmark } from "../db/bookmark.ts"
+import { formatBookmark, parseBookmark } from "../db/bookmark.ts"
 import type { Reads } from "../records/reads.ts"
 import { isNotModified } from "./conditions.ts"
 import type { RequestState } from "./context.ts"
 import { reply } from "./reply.ts"
+
+/** What the cache is called in `Cache-Status` (RFC 9211). */
+const CACHE = "selvedge"
 
 /** An answer out of the database. */
 export interface Made {
@@ -37,8 +40,8 @@ export async function answerRead(
   state.timing.cache = performance.now() - startedAt
   if (kept) {
     const isLate = state.records.now() - kept.madeAt > wanted.policy.maxAgeMs
-    if (isLate) state.later(state.cache.make(wanted, state, async () => entryFor(state, wanted, await make())))
-    return answerKept(state, request, wanted, kept, isLate ? "; detail=stale-while-revalidate" : "")
+    if (isLate) state.cache.renew(wanted, state, async () => (await makeEntry(state, wanted, make)).entry)
+    return answerKept(state, request, wanted, kept, { detail: isLate ? "stale-while-revalidate" : undefined })
   }
   try {
     return await makeOrFollow(state, request, collection, wanted, make)
@@ -46,7 +49,7 @@ export async function answerRead(
     const lastGood = isOutage(error) ? state.cache.lastGood(wanted) : undefined
     if (!lastGood) throw error
     state.failure = error as Error
-    return answerKept(state, request, wanted, lastGood, "; detail=stale-if-error")
+    return answerKept(state, request, wanted, lastGood, { detail: "stale-if-error" })
   }
 }
 
@@ -65,7 +68,10 @@ function wantedOf(state: RequestState, { url, headers }: Request, collection: Co
     policy,
     seen,
     mayServe: (names) =>
-      caller.kind === "anonymous" || names.every((name) => hasSharedView(collections.get(name)!, caller)),
+      names.every((name) => {
+        const touched = collections.get(name)
+        return touched !== undefined && (touched === collection || hasSharedView(touched, caller))
+      }),
   }
 }
 
@@ -76,25 +82,36 @@ async function makeOrFollow(
   wanted: Wanted,
   make: Make,
 ): Promise<Response> {
+  const startedAt = performance.now()
   let made: Made | undefined
-  const entry = await state.cache.make(wanted, state, async () => {
-    made = await make()
-    return entryFor(state, wanted, made)
+  const shared = await state.cache.make(wanted, state, async () => {
+    const own = await makeEntry(state, wanted, make)
+    made = own.made
+    return own.entry
   })
-  return made
-    ? answerMade(state, request, collection, made)
-    : answerKept(state, request, wanted, entry!, "; detail=shared")
+  if (made) return answerMade(state, request, collection, made)
+  state.timing.cache += performance.now() - startedAt
+  return answerKept(state, request, wanted, shared!, { isCollapsed: true })
 }
 
-function entryFor({ db, records }: RequestState, { key }: Wanted, { body, tag, link, reads }: Made): Entry | undefined {
-  const bookmark = db.bookmark()
-  if (!reads || bookmark === undefined) return undefined
+/** @returns No entry where not everybody may see the answer. */
+async function makeEntry(
+  { db, records }: RequestState,
+  { key, seen }: Wanted,
+  make: Make,
+): Promise<{ made: Made; entry: Entry | undefined }> {
+  const madeAt = records.now()
+  const made = await make()
+  const { body, tag, link, reads } = made
+  const bookmark = parseBookmark(db.bookmark() ?? "")
+  if (!reads || !bookmark) return { made, entry: undefined }
+  // D1 may only repeat what the caller sent, which may be made up: others aren't given it
+  const d1 = bookmark.d1 === seen?.d1 ? "" : bookmark.d1
   const headers = { ETag: tag, ...(link && { Link: link }) }
-  return entryOf({ key, bookmark, madeAt: records.now(), ...reads, headers, body })
-}
-
-function isOutage(error: unknown): boolean {
-  return !(error instanceof SelvedgeError) || ["overloaded", "timeout"].includes(error.code)
+  return {
+    made,
+    entry: entryOf({ key, bookmark: formatBookmark({ ...bookmark, d1 }), madeAt, ...reads, headers, body }),
+  }
 }
 
 function answerMade(
@@ -103,24 +120,26 @@ function answerMade(
   { cache: policy }: Collection,
   { body, tag, link, reads }: Made,
 ): Response {
-  const shared = policy && reads && { "Cache-Control": policy.header, "Cache-Status": "selvedge; fwd=miss" }
+  const shared = policy && reads && { "Cache-Control": policy.header, "Cache-Status": `${CACHE}; fwd=miss` }
   return conditional(state, request, body, { ETag: tag, ...(link && { Link: link }), ...shared })
 }
 
-/** `Cache-Status` is RFC 9211's; its `ttl` is negative in an answer that stands in for a fresh one. */
+/** The `ttl` of `Cache-Status` is negative in an answer that stands in for a fresh one. */
 function answerKept(
   state: RequestState,
   request: Request,
   { policy }: Wanted,
   { body, headers, bookmark, madeAt }: Entry,
-  detail: string,
+  { detail, isCollapsed = false }: { detail?: string | undefined; isCollapsed?: boolean },
 ): Response {
   const ageMs = Math.max(0, state.records.now() - madeAt)
   const ttl = Math.floor((policy.maxAgeMs - ageMs) / 1_000)
   return conditional(state, request, body, {
     ...headers,
     "Cache-Control": policy.header,
-    "Cache-Status": `selvedge; hit; ttl=${ttl}${detail}`,
+    "Cache-Status": isCollapsed
+      ? `${CACHE}; fwd=miss; collapsed`
+      : `${CACHE}; hit; ttl=${ttl}${detail ? `; detail=${detail}` : ""}`,
     Age: String(Math.floor(ageMs / 1_000)),
     "Selvedge-Bookmark": bookmark,
   })

@@ -37,7 +37,8 @@ export function completeHeaders(c: Context<AppEnv>): void {
   const own = headers.get("Vary")?.split(/,\s*/) ?? []
   headers.set("Vary", [...new Set([...VARY.split(", "), ...own])].join(", "))
   const bookmark = state.db.bookmark()
-  if (bookmark) headers.set("Selvedge-Bookmark", bookmark)
+  // a kept answer has its own, which says less than a newer one that is made meanwhile
+  if (bookmark && !headers.has("Selvedge-Bookmark")) headers.set("Selvedge-Bookmark", bookmark)
   setRateHeaders(state, headers)
 }
 

@@ -1,7 +1,7 @@
 /** Lists, single records and aggregates: one statement each. */
 
 import type { FilterNode } from "../access/filter.ts"
-import type { Collection, Sort } from "../access/model.ts"
+import type { Collection, ResolvedRelation, Sort } from "../access/model.ts"
 import { requireAccess, visibleColumns } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
 import { hashText } from "../core/hash.ts"
@@ -19,6 +19,8 @@ import { type Reads, sharedReads } from "./reads.ts"
 
 export interface ListRequest extends Selection {
   readonly filter: FilterNode
+  /** The relations that it names; without them the answer is nobody else's. */
+  readonly followed?: ReadonlySet<ResolvedRelation>
   /** Text that is the same for equal filters; a cursor is bound to it. */
   readonly filterText: string
   readonly sort?: string | undefined
@@ -42,6 +44,8 @@ export interface Read<V> {
 
 export interface AggregateRequest {
   readonly filter: FilterNode
+  /** The relations that it names; without them the answer is nobody else's. */
+  readonly followed?: ReadonlySet<ResolvedRelation>
   readonly q?: string | undefined
   readonly aggregate: readonly string[]
   readonly group: readonly string[]
@@ -76,7 +80,7 @@ export async function listRecords(
   const row = await readOne(context, listQuery(plan))
   return {
     value: toPage(plan, hash, JSON.parse(row.data as string), row.total as number | undefined),
-    reads: sharedReads(collection, context.caller, plan.filter, plan.projection),
+    reads: sharedReads(collection, context.caller, request.followed, plan.projection),
   }
 }
 
@@ -95,7 +99,7 @@ export async function getRecord(
   const record = decodeRecord(projection, JSON.parse(row.data as string))
   return {
     value: { record, version: record.version as number | undefined },
-    reads: sharedReads(collection, context.caller, undefined, projection),
+    reads: sharedReads(collection, context.caller, [], projection),
   }
 }
 
@@ -118,7 +122,7 @@ export async function aggregateRecords(
   const row = await readOne(context, aggregateQuery(plan))
   return {
     value: { data: decodeAggregates(plan, JSON.parse(row.data as string)) },
-    reads: sharedReads(collection, context.caller, request.filter, undefined),
+    reads: sharedReads(collection, context.caller, request.followed, undefined),
   }
 }
 

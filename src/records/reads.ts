@@ -1,6 +1,5 @@
 /** Which tables an answer is made of, and whether everybody would get the same. */
 
-import type { FilterNode } from "../access/filter.ts"
 import type { Collection, ResolvedRelation } from "../access/model.ts"
 import { hasSharedView } from "../access/shared-view.ts"
 import type { Caller } from "../core/caller.ts"
@@ -14,17 +13,19 @@ export interface Reads {
 }
 
 /**
+ * @param followed The relations that the filter names. Some are no part of it any more: whoever sees nothing through one
+ * gets another answer than others do.
  * @returns Undefined where the collection keeps no answers, another caller might get another one, or changes of a table
  * aren't noted.
  */
 export function sharedReads(
   collection: Collection,
   caller: Caller,
-  filter: FilterNode | undefined,
+  followed: Iterable<ResolvedRelation> | undefined,
   projection: Projection | undefined,
 ): Reads | undefined {
-  if (!collection.cache) return undefined
-  const relations = [...(projection ? projected(projection) : []), ...(filter ? followed(filter) : [])]
+  if (!collection.cache || !followed) return undefined
+  const relations = [...(projection ? projected(projection) : []), ...followed]
   const collections = new Set([collection, ...relations.flatMap((relation) => relation.collection ?? [])])
   const isShared = [...collections].every((touched) => hasSharedView(touched, caller))
   const isNoted = relations.every(({ target }) => target.isRecord)
@@ -37,18 +38,4 @@ export function sharedReads(
 
 function projected({ relations }: Projection): ResolvedRelation[] {
   return relations.flatMap(({ relation, projection }) => [relation, ...projected(projection)])
-}
-
-function followed(node: FilterNode): ResolvedRelation[] {
-  switch (node.type) {
-    case "and":
-    case "or":
-      return node.parts.flatMap(followed)
-    case "not":
-      return followed(node.part)
-    case "related":
-      return [node.relation, ...followed(node.part)]
-    default:
-      return []
-  }
 }

@@ -107,7 +107,7 @@ function sinksOf({ backend, d1, kv, dispatch, now, log }: BackgroundOptions): Si
   return [
     reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
     webhookSink(backend.collections, { d1, now, log }, dispatcher),
-    ...(tables.size > 0 ? [versionsSink({ kv, tables, epoch: () => epochOf(d1), now })] : []),
+    ...(tables.size > 0 ? [versionsSink({ kv, tables, epoch: () => epochOf(d1), now, log })] : []),
   ]
 }
 

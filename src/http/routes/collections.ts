@@ -1,7 +1,7 @@
 /** `/v1/{collection}` and `/v1/{collection}/{id}`. */
 
 import type { Context, Hono } from "hono"
-import type { Collection, Collections } from "../../access/model.ts"
+import type { Collection, Collections, ResolvedRelation } from "../../access/model.ts"
 import { accessFilter, callerScope, refused, requireAccess } from "../../access/visibility.ts"
 import { invalidQuery, SelvedgeError } from "../../core/problem.ts"
 import { MOST_GROUPS, STANDARD_GROUPS } from "../../query/aggregate.ts"
@@ -85,8 +85,10 @@ async function makeList({ records, caller }: RequestState, collection: Collectio
   if (parameters.has("aggregate") || parameters.has("group")) return makeAggregate(records, collection, parameters)
   const count = parameters.get("count")
   if (count !== undefined && count !== "exact") throw invalidQuery("count", "must be exact")
+  const followed = new Set<ResolvedRelation>()
   const { value, reads } = await listRecords(records, collection, {
-    filter: readFilter(parameters, LIST_PARAMETERS, callerScope(collection, caller)),
+    filter: readFilter(parameters, LIST_PARAMETERS, callerScope(collection, caller, followed)),
+    followed,
     filterText: filterText(parameters),
     sort: parameters.get("sort"),
     limit: readLimit(parameters, STANDARD_LIMIT, MOST_PAGE_RECORDS),
@@ -107,8 +109,10 @@ async function makeAggregate(
 ): Promise<Made> {
   const functions = readNames(parameters, "aggregate")
   if (!functions) throw invalidQuery("group", "needs aggregate beside it")
+  const followed = new Set<ResolvedRelation>()
   const { value, reads } = await aggregateRecords(records, collection, {
-    filter: readFilter(parameters, AGGREGATE_PARAMETERS, callerScope(collection, records.caller)),
+    filter: readFilter(parameters, AGGREGATE_PARAMETERS, callerScope(collection, records.caller, followed)),
+    followed,
     q: parameters.get("q"),
     aggregate: functions,
     group: readNames(parameters, "group") ?? [],
