@@ -1,13 +1,29 @@
 /** What is known of a request before anybody looks into it. What most requests never ask for is made when it is asked for. */
 
+import type { Collections } from "../access/model.ts"
+import type { Keys } from "../auth/keys.ts"
+import type { ResponseCache } from "../cache/response-cache.ts"
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
+import type { Clock } from "../core/clock.ts"
 import { Database } from "../db/database.ts"
-import { createDispatcher } from "../jobs/dispatch.ts"
+import type { Isolate } from "../db/isolate.ts"
+import { createDispatcher, type DispatchOptions } from "../jobs/dispatch.ts"
 import { createEnqueue } from "../jobs/enqueue.ts"
 import type { RecordsContext } from "../records/context.ts"
 import type { Claim } from "../records/idempotency.ts"
 import type { Later, RequestState } from "./context.ts"
-import type { FrameOptions } from "./middleware/frame.ts"
+
+/** What all requests of an isolate share. */
+export interface RequestSurroundings {
+  readonly d1: D1Database
+  readonly collections: Collections
+  readonly keys: Keys
+  readonly now: Clock
+  readonly isolate: Isolate
+  /** What the isolate holds of answers that everybody may see. */
+  readonly cache: ResponseCache
+  readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
+}
 
 const REQUEST_ID = /^[\w.-]{1,64}$/
 /** W3C Trace Context: version, trace id, parent id, flags. */
@@ -25,10 +41,10 @@ export class OpenRequest implements RequestState, RecordsContext {
   complete = false
   rate: RequestState["rate"]
   failure: Error | undefined
-  readonly #options: FrameOptions
+  readonly #options: RequestSurroundings
   #enqueue: RecordsContext["enqueue"] | undefined
 
-  constructor(options: FrameOptions, { headers }: Request, later: Later) {
+  constructor(options: RequestSurroundings, { headers }: Request, later: Later) {
     const given = headers.get("X-Request-Id")
     this.requestId = given && REQUEST_ID.test(given) ? given : crypto.randomUUID()
     this.trace = TRACE_PARENT.exec(headers.get("traceparent") ?? "")?.[1]

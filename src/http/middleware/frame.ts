@@ -1,31 +1,17 @@
 /** What every request passes through: its id, its caller, the common headers, and one line in the log. */
 
 import type { MiddlewareHandler } from "hono"
-import type { Collections } from "../../access/model.ts"
 import { authenticate } from "../../auth/authenticate.ts"
-import type { Keys } from "../../auth/keys.ts"
 import type { Tokens } from "../../auth/tokens.ts"
-import type { ResponseCache } from "../../cache/response-cache.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
-import type { Clock } from "../../core/clock.ts"
-import type { Isolate } from "../../db/isolate.ts"
-import type { DispatchOptions } from "../../jobs/dispatch.ts"
 import type { AppEnv, Later } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
-import { OpenRequest } from "../request-state.ts"
+import { OpenRequest, type RequestSurroundings } from "../request-state.ts"
 import { RequestRouteContext } from "../route-context.ts"
 import { showCost } from "../show-cost.ts"
 
-export interface FrameOptions {
-  readonly d1: D1Database
-  readonly collections: Collections
+export interface FrameOptions extends RequestSurroundings {
   readonly tokens: Tokens
-  readonly keys: Keys
-  readonly now: Clock
-  readonly isolate: Isolate
-  /** What the isolate holds of answers that everybody may see. */
-  readonly cache: ResponseCache
-  readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
   readonly feed: {
     /** Tells it that something was committed. */
     wake(): Promise<void>
