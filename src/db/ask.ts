@@ -72,7 +72,11 @@ async function count<T>({ isolate, cost }: Asker, { statements }: Call, run: () 
 function cutOff<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooSlow()), LONGEST_READ_MS)
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+    const ending = (end: (value: never) => void) => (value: unknown) => {
+      clearTimeout(timer)
+      end(value as never)
+    }
+    answer.then(ending(resolve), ending(reject))
   })
 }
 

@@ -70,7 +70,7 @@ const REFUSALS = {
   },
   500: { description: "Something went wrong inside; the request id finds it in the log.", codes: ["internal"] },
   503: { description: "Too busy; try again.", codes: ["overloaded"], headers: ["Retry-After"] },
-  504: { description: "It took too long.", codes: ["timeout"] },
+  504: { description: "It took too long.", codes: ["timeout"], headers: ["Retry-After"] },
 } satisfies Record<number, Refusal>
 export type RefusalStatus = keyof typeof REFUSALS
 
