@@ -7,9 +7,8 @@ export type HostMessage = { readonly peers: readonly Peer[] } | { readonly error
 
 const starting = start(process.argv[2]!)
 starting.then(
-  ({ peers }) => process.send?.({ peers } satisfies HostMessage),
-  (error: Error) =>
-    process.send?.({ error: error.stack ?? String(error) } satisfies HostMessage, () => process.exit(1)),
+  ({ peers }) => tell({ peers }),
+  (error: Error) => tell({ error: error.stack ?? String(error) }),
 )
 
 // the channel closes however the run ends
@@ -18,6 +17,11 @@ process.once("disconnect", stop)
 async function start(name: string): Promise<Host> {
   const { start } = (await import(join(import.meta.dirname, `hosts/${name}.ts`))) as { start(): Promise<Host> }
   return start()
+}
+
+/** Nobody listens any more when the run ended meanwhile. */
+function tell(message: HostMessage): void {
+  if (process.connected) process.send?.(message)
 }
 
 async function stop(): Promise<void> {

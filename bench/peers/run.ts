@@ -27,11 +27,15 @@ const { values: flags } = parseArgs({
 })
 const times = flags.quick ? { rounds: 3, warmUpMs: 300, sliceMs: 250 } : { rounds: 11, warmUpMs: 1_000, sliceMs: 400 }
 
+let isEnded = false
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const) {
-  process.once(signal, () => void stopPeers().finally(() => process.exit(code)))
+  process.once(signal, () => {
+    isEnded = true
+    void stopPeers().finally(() => process.exit(code))
+  })
 }
 
 await installPeers()
@@ -43,6 +47,9 @@ try {
   console.log(tableOf(lines))
   const results = { date: new Date().toISOString(), ...times, lines }
   if (!flags.quick && !flags.only) await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
+} catch (error) {
+  // what ends because of Ctrl-C is no failure
+  if (!isEnded) throw error
 } finally {
   load.kill()
   await stopPeers()
