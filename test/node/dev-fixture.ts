@@ -1,12 +1,15 @@
 /** `scripts/dev.ts` as a process of its own, on a port that is free. */
 
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { once } from "node:events"
-import { createServer } from "node:net"
+import { isFree } from "../../scripts/dev/server.ts"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 
 /** What it prints last, once it serves. */
 const READY = "Stop            Ctrl-C"
+/** Below those that systems give to connections, one of which could take the port before it is used. */
+const PORTS = { from: 20_000, to: 32_000 }
 
 export interface DevServer {
   readonly port: number
@@ -50,11 +53,10 @@ export async function runDev(...flags: string[]): Promise<{ code: number | null;
 }
 
 export async function freePort(): Promise<number> {
-  const listener = createServer()
-  await once(listener.listen(0, "127.0.0.1"), "listening")
-  const { port } = listener.address() as { port: number }
-  listener.close()
-  return port
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to)
+    if (await isFree(port)) return port
+  }
 }
 
 function spawnDev(flags: readonly string[]): ChildProcess {

@@ -145,7 +145,7 @@ test("49: redirects aren't followed, and answers are bounded in time and size, p
     const slow = await Promise.all(["/silent", "/drip"].map((path) => reasonOf(fetch(`${origin}${path}`))))
     expect(slow).toEqual(["provider_unreachable", "provider_unreachable"])
     expect(performance.now() - started).toBeGreaterThan(4_000)
-    expect(performance.now() - started).toBeLessThan(8_000)
+    expect(performance.now() - started).toBeLessThan(12_000)
   } finally {
     await close(server)
   }

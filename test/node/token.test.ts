@@ -10,8 +10,6 @@ import { ensureDevVars, type LocalDatabase, openLocal, PROJECT_ROOT, whileBusy }
 import { applyMigrations, missingMigrations } from "../../scripts/local-migrations.ts"
 import { createTokens, type Tokens } from "../../src/auth/tokens.ts"
 
-const TIMEOUT_MS = 60_000
-
 const SESSION = { id: expect.stringMatching(/^[\w-]{22}$/), aal: 1, anonymous: false }
 
 let state: string
@@ -23,14 +21,14 @@ beforeAll(async () => {
   server = await openLocal({ persistTo: state })
   await applyMigrations(server.db, await missingMigrations(server.db))
   tokens = createTokens({ db: server.db, secret: await ensureDevVars(PROJECT_ROOT), now: Date.now })
-}, TIMEOUT_MS)
+})
 
 afterAll(async () => {
   await server.dispose()
   await rm(state, { recursive: true })
 })
 
-test("the token alone is printed, and names a new user with its roles", { timeout: TIMEOUT_MS }, async () => {
+test("the token alone is printed, and names a new user with its roles", async () => {
   const run = await runToken("--email", "Ada.L@Example.com", "--role", "staff", "--role", "admin", "--role", "staff")
   expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/) })
   const token = run.stdout.trim()
@@ -46,7 +44,7 @@ test("the token alone is printed, and names a new user with its roles", { timeou
   })
 })
 
-test("roles stay without --role, and are exactly those given with it", { timeout: TIMEOUT_MS }, async () => {
+test("roles stay without --role, and are exactly those given with it", async () => {
   const { id } = (await userOf("ada.l@example.com"))!
   expect(await verified("--email", "ADA.L@example.com")).toEqual({
     kind: "user",
@@ -60,9 +58,7 @@ test("roles stay without --role, and are exactly those given with it", { timeout
   expect(await userOf("ada.l@example.com")).toMatchObject({ name: "Ada", roles: '["admin"]', version: 2 })
 })
 
-test("a user's token belongs to a session that stands as long, which no refresh token keeps alive", {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test("a user's token belongs to a session that stands as long, which no refresh token keeps alive", async () => {
   const { id, session } = await verified("--email", "carl@example.com", "--expires", "1h")
   const row = await server.db.prepare("SELECT * FROM _sessions WHERE id = ?").bind(session!.id).first()
   expect(row).toMatchObject({
@@ -78,7 +74,7 @@ test("a user's token belongs to a session that stands as long, which no refresh 
   })
 })
 
-test("a banned or deleted account gets no token", { timeout: TIMEOUT_MS }, async () => {
+test("a banned or deleted account gets no token", async () => {
   await verified("--email", "dora@example.com")
   for (const column of ["banned_until", "deleted_at"]) {
     const set = (at: number | null) =>
@@ -91,14 +87,14 @@ test("a banned or deleted account gets no token", { timeout: TIMEOUT_MS }, async
   expect(await userOf("dora@example.com")).toMatchObject({ roles: "[]" })
 })
 
-test("--service prints a token of the service, with the lifetime asked for", { timeout: TIMEOUT_MS }, async () => {
+test("--service prints a token of the service, with the lifetime asked for", async () => {
   const { stdout } = await runToken("--service", "--expires", "15m")
   expect(await tokens.verify(stdout.trim())).toEqual({ kind: "service", id: "service", roles: [] })
   const { iat, exp } = decodeJwt(stdout)
   expect(exp! - iat!).toBe(900)
 })
 
-test("it works while the server writes", { timeout: TIMEOUT_MS }, async () => {
+test("it works while the server writes", async () => {
   const done = new AbortController()
   const writing = writeUntil(done.signal)
   try {
@@ -109,13 +105,13 @@ test("it works while the server writes", { timeout: TIMEOUT_MS }, async () => {
   }
 })
 
-test("before the first start it says what to do", { timeout: TIMEOUT_MS }, async () => {
+test("before the first start it says what to do", async () => {
   const empty = join(state, "empty")
   const run = await runToken("--email", "ada@example.com", "--persist-to", empty)
   expect(run).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("run npm run dev first") })
 })
 
-test("a wrong command line prints no token", { timeout: TIMEOUT_MS }, async () => {
+test("a wrong command line prints no token", async () => {
   const wrong = [
     [],
     ["--emial", "ada@example.com"],
