@@ -95,6 +95,7 @@ test(
         const verdict = await world.take(cheap)
         if (verdict.passes) continue
         expect(verdict.limit).toMatch(new RegExp(`;t=${verdict.retryAfterS}$`))
+        expect(leftOf(verdict)).toBeLessThan(cheap.cost)
         expect((await world.take({ ...cheap, waitMs: verdict.retryAfterS * SECONDS })).passes).toBe(true)
       }
     })
@@ -145,19 +146,48 @@ test(
   TIMEOUT,
 )
 
-function open(declared: { limit: number; windowS: number; burst?: number }, isolates: number) {
+test("a refusal that is told late doesn't say that the request would have passed", async () => {
+  const world = open({ limit: 60, windowS: 60 }, 1, 5 * SECONDS)
+  const verdicts = await Promise.all(Array.from({ length: 70 }, () => world.take({ isolate: 0, cost: 1, waitMs: 0 })))
+  const refusals = verdicts.filter(({ passes }) => !passes)
+  expect(refusals.length).toBeGreaterThan(0)
+  expect(refusals.every((verdict) => leftOf(verdict) === 0)).toBe(true)
+})
+
+test("an isolate remembers 10,000 callers, and forgets the oldest first", async () => {
+  const world = open({ limit: 100, windowS: 60 }, 1)
+  const take = (name: string) => world.take({ isolate: 0, cost: 1, waitMs: 0 }, name)
+  for (let i = 0; i < 10_000; i++) await take(`caller ${i}`)
+  const calls = world.calls()
+  await take("caller 9999")
+  await take("caller 0")
+  expect(world.calls()).toBe(calls)
+  await take("one more")
+  await take("caller 1")
+  expect(world.calls()).toBe(calls + 1)
+  await take("caller 0")
+  expect(world.calls()).toBe(calls + 2)
+})
+
+function leftOf({ limit }: Verdict): number {
+  return Number(/r=(\d+)/.exec(limit!)![1])
+}
+
+/** @param delayMs What passes while the limiter is asked. */
+function open(declared: { limit: number; windowS: number; burst?: number }, isolates: number, delayMs = 0) {
   const limits = compileClasses({ own: declared }).get("own")!
   const passed: { at: number; cost: number }[] = []
   let now = START
   let turns = 0
   let calls = 0
-  let account: Account | undefined
+  const accounts = new Map<string, Account>()
   const namespace = {
-    getByName: () => ({
+    getByName: (name: string) => ({
       async spend(ask: Ask, rule: Rule, at: number) {
         calls++
-        const decision = decide(account, rule, ask, at, String(++turns))
-        if (decision.changed) account = decision.account
+        const decision = decide(accounts.get(name), rule, ask, at, String(++turns))
+        if (decision.changed) accounts.set(name, decision.account)
+        now += delayMs
         return decision.answer
       },
     }),
@@ -166,12 +196,12 @@ function open(declared: { limit: number; windowS: number; burst?: number }, isol
   const rates = Array.from({ length: isolates }, () => createRates({ namespace, now: () => now, log }))
   return {
     rule: limits.rule,
-    account: () => account,
+    account: () => accounts.get("rate:own:ada"),
     calls: () => calls,
     endOf: (last: Account) => forgottenAt(last, limits.rule),
-    async take({ isolate, cost, waitMs }: Step): Promise<Verdict> {
+    async take({ isolate, cost, waitMs }: Step, subject = "ada"): Promise<Verdict> {
       now += Math.floor(waitMs)
-      return rates[isolate]!.spend(limits, "ada", cost, { cost: { limiterCalls: 0 }, later: () => {} })
+      return rates[isolate]!.spend(limits, subject, cost, { cost: { limiterCalls: 0 }, later: () => {} })
     },
     wouldFit: (cost: number, more: number) => isWithin([...passed, { at: now, cost: cost + more }], limits.rule),
     note: (cost: number) => passed.push({ at: now, cost }),

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../core/clock.ts"
 import type { LimitClass } from "./classes.ts"
-import { drain, drainMs, fits, freeUnits, type Rule } from "./gcra.ts"
+import { drain, drainMs, freeUnits, type Rule } from "./gcra.ts"
 import type { Answer, Ask, Report } from "./leases.ts"
 
 /** As much of a limiter as is needed. */
@@ -120,7 +120,10 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
         (answer) => {
           if (entry.call !== call) return
           learn(entry, ask, answer)
-          for (const [index, { resolve }] of waiters.entries()) resolve(verdictOf(entry, now(), answer.waits[index]!))
+          for (const [index, { cost, resolve }] of waiters.entries()) {
+            const until = answer.waits[index]!
+            resolve(until === 0 ? passed(entry, now()) : refused(entry, cost, until, now()))
+          }
           passOn(entry)
         },
         (error: unknown) => {
@@ -193,9 +196,9 @@ function fromMemory(entry: Entry, cost: number, now: number): Verdict | undefine
     entry.at = Math.max(entry.at, now)
     entry.lease -= cost
     entry.used += cost
-    return verdictOf(entry, now, 0)
+    return passed(entry, now)
   }
-  if (cost >= entry.refusedCost && now < entry.refusedUntil) return verdictOf(entry, now, entry.refusedUntil)
+  if (cost >= entry.refusedCost && now < entry.refusedUntil) return refused(entry, cost, entry.refusedUntil, now)
   if (now < entry.downUntil) return downVerdict(entry)
   return undefined
 }
@@ -214,18 +217,20 @@ function learn(entry: Entry, { costs }: Ask, { waits, debt, at, others, turn, le
   }
 }
 
-/** @param waitUntil The time at which a refused request passes; 0 for one that passes. */
-function verdictOf({ debt, at, others, limits }: Entry, now: number, waitUntil: number): Verdict {
+function passed({ debt, at, others, limits }: Entry, now: number): Verdict {
   const { rule } = limits
   const owed = drain(debt, now - at, rule)
   const free = freeUnits(owed, others, rule)
-  // of what is there, nothing more may come before others give back
-  const nextMs = fits(owed, others, free + 1, rule)
-    ? 0
-    : drainMs(owed - (rule.burst - others - free - 1) * rule.windowMs, rule)
-  const retryAfterS = waitUntil === 0 ? 0 : seconds(waitUntil - now)
-  const t = waitUntil === 0 ? seconds(nextMs) : retryAfterS
-  return { passes: waitUntil === 0, limit: `"${limits.name}";r=${free};t=${t}`, retryAfterS }
+  const nextMs = drainMs(owed - (rule.burst - others - free - 1) * rule.windowMs, rule)
+  return { passes: true, limit: `"${limits.name}";r=${free};t=${seconds(nextMs)}`, retryAfterS: 0 }
+}
+
+/** @param until The time at which it passes. */
+function refused({ debt, at, others, limits }: Entry, cost: number, until: number, now: number): Verdict {
+  // what has drained since the limiter was asked doesn't make this answer look wrong
+  const free = Math.min(cost - 1, freeUnits(drain(debt, now - at, limits.rule), others, limits.rule))
+  const retryAfterS = seconds(until - now)
+  return { passes: false, limit: `"${limits.name}";r=${free};t=${retryAfterS}`, retryAfterS }
 }
 
 function downVerdict({ limits }: Entry): Verdict {
