@@ -1,7 +1,7 @@
 /** The guide to sign-in, made real: its app/auth.ts signs people in from a site of another origin, by its JavaScript. */
 
 import { execFile } from "node:child_process"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -12,6 +12,7 @@ import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 import { type Browser, hasBrowser, launchBrowser } from "./browser-fixture.ts"
+import { compile } from "./compile-fixture.ts"
 import { type DevServer, freePort, startDevAt } from "./dev-fixture.ts"
 import { startUpstream, type Upstream } from "./providers-fixture.ts"
 import { FOLDER, SITE, serveSite, textOf, writeShop } from "./sign-in-guide-fixture.ts"
@@ -336,13 +337,9 @@ describe.skipIf(!hasBrowser)("a site of another origin", () => {
 
 test("its settings compile", async () => {
   await writeShop()
-  await writeFile(join(FOLDER, "tsconfig.json"), '{ "extends": "../../../tsconfig.json", "include": ["**/*.ts"] }')
-  const tsc = join(PROJECT_ROOT, "node_modules/typescript/bin/tsc")
-  const { stdout } = await promisify(execFile)(process.execPath, [tsc, "-p", FOLDER], { cwd: PROJECT_ROOT }).catch(
-    (error) => error,
-  )
+  const faults = compile(FOLDER)
   await rm(FOLDER, { recursive: true })
-  expect(stdout).toBe("")
+  expect(faults).toBe("")
 })
 
 test("the sites that it lists are the shop's", async () => {
