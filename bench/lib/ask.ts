@@ -34,7 +34,11 @@ export function ask(agent: Agent, origin: string, request: BenchRequest): Promis
           reject(new Error(`${headers.Host}: ${method} ${path} answers ${response.statusCode} ${text.slice(0, 500)}`))
       })
     })
-    call.on("error", reject)
+    call.on("error", (error: NodeJS.ErrnoException) => {
+      // the server may close a connection that nobody used for a while just as it is used again
+      const isStale = call.reusedSocket && error.code === "ECONNRESET"
+      return isStale ? resolve(ask(agent, origin, request)) : reject(error)
+    })
     call.end(body)
   })
 }
