@@ -3,6 +3,7 @@
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
+import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -45,7 +46,8 @@ try {
   for (const peer of peers) await checkPeer(peer)
   const lines = linesOf(await measure(peers))
   console.log(tableOf(lines))
-  const results = { date: new Date().toISOString(), ...times, lines }
+  const machine = { cpu: cpus()[0]!.model, cores: cpus().length, node: process.version, load: loadavg()[1] }
+  const results = { date: new Date().toISOString(), machine, ...times, lines }
   if (!flags.quick && !flags.only) await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`)
 } catch (error) {
   // what ends because of Ctrl-C is no failure
