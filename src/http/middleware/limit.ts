@@ -2,7 +2,7 @@
 
 import type { Context, MiddlewareHandler, Next } from "hono"
 import { matchedRoutes } from "hono/route"
-import type { LimitUse } from "../../access/limit-use.ts"
+import type { LimitedAction, LimitUse } from "../../access/limit-use.ts"
 import type { Caller } from "../../core/caller.ts"
 import { SelvedgeError } from "../../core/problem.ts"
 import { addressKey } from "../../limits/address-key.ts"
@@ -109,10 +109,7 @@ export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandl
   }
 }
 
-function actionOf(
-  { method, url }: Request,
-  isRecord: boolean,
-): "list" | "search" | "aggregate" | "get" | "create" | "update" | "delete" {
+function actionOf({ method, url }: Request, isRecord: boolean): LimitedAction {
   if (method === "POST") return "create"
   if (method === "PATCH" || method === "PUT") return "update"
   if (method === "DELETE") return "delete"
