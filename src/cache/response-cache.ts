@@ -22,6 +22,9 @@ const ASKED_AGAIN_MS = 10_000
 /** For so long the isolate remembers that KV had nothing of use. */
 const ABSENT_MS = 10_000
 const MOST_ABSENT = 2_000
+/** Keys that the isolate remembers, each of no longer an address than this. */
+const MOST_KEYS = 2_000
+const LONGEST_REMEMBERED_URL = 512
 /** How far the clocks of two isolates may be apart: what is of a later time than that is not served. */
 const SKEW_MS = 1_000
 
@@ -46,6 +49,8 @@ export class ResponseCache {
   readonly #own = new OwnWrites()
   /** When KV had nothing of use under a key. */
   readonly #absent = new Map<string, number>()
+  /** By the address as it came: most addresses come again. */
+  readonly #keys = new Map<string, string>()
   #definitions: string | undefined
 
   constructor(options: ResponseCacheOptions) {
@@ -55,11 +60,7 @@ export class ResponseCache {
 
   /** Equal for equal questions, in whatever order the parameters stand; undefined where the address is too long. */
   keyOf(url: string): string | undefined {
-    if (url.length > LONGEST_URL) return undefined
-    this.#definitions ??= definitionsHash(this.#options.collections)
-    const { pathname, searchParams } = new URL(url)
-    searchParams.sort()
-    return `${this.#definitions} ${pathname}?${searchParams}`
+    return url.length > LONGEST_URL ? undefined : (this.#keys.get(url) ?? this.#makeKey(url))
   }
 
   /** An answer that is fresh enough; at once, where the isolate knows enough to tell. */
@@ -131,6 +132,16 @@ export class ResponseCache {
     return undefined
   }
 
+  #makeKey(url: string): string {
+    this.#definitions ??= definitionsHash(this.#options.collections)
+    const { pathname, searchParams } = new URL(url)
+    searchParams.sort()
+    const key = `${this.#definitions} ${pathname}?${searchParams}`
+    if (url.length <= LONGEST_REMEMBERED_URL) this.#keys.set(url, key)
+    if (this.#keys.size > MOST_KEYS) this.#keys.delete(this.#keys.keys().next().value!)
+    return key
+  }
+
   #remember(key: string): void {
     this.#absent.delete(key)
     this.#absent.set(key, this.#options.now())
@@ -177,7 +188,8 @@ export class ResponseCache {
   /** A lagging replica's answer doesn't take the place of a newer one. */
   #keep(entry: Entry, storedAt?: number): void {
     const held = this.#memory.get(entry.key)
-    if (held && entry.epoch === held.entry.epoch && isOlder(entry, held.entry)) return
+    const isSound = held?.entry.epoch === entry.epoch && held.entry.madeAt <= this.#options.now() + SKEW_MS
+    if (held && isSound && isOlder(entry, held.entry)) return
     this.#memory.set({ entry, storedAt: storedAt ?? held?.storedAt ?? Number.NEGATIVE_INFINITY })
   }
 }
