@@ -9,7 +9,7 @@ import { formatBookmark, parseBookmark } from "../db/bookmark.ts"
 import type { Reads } from "../records/reads.ts"
 import { isNotModified } from "./conditions.ts"
 import type { RequestState } from "./context.ts"
-import { reply } from "./reply.ts"
+import { reply, replyShared, sharedHeaders } from "./reply.ts"
 
 /** What the cache is called in `Cache-Status` (RFC 9211). */
 const CACHE = "selvedge"
@@ -124,25 +124,45 @@ function answerMade(
   return conditional(state, request, body, { ETag: tag, ...(link && { Link: link }), ...shared })
 }
 
+/** What stays the same for a second, of an answer that is given to many. */
+interface Shared {
+  readonly ageS: number
+  readonly ttlS: number
+  readonly detail: string | undefined
+  readonly headers: Headers
+}
+
+const sharedOf = new WeakMap<Entry, Shared>()
+
 /** The `ttl` of `Cache-Status` is negative in an answer that stands in for a fresh one. */
 function answerKept(
   state: RequestState,
   request: Request,
   { policy }: Wanted,
-  { body, headers, bookmark, madeAt }: Entry,
+  entry: Entry,
   { detail, isCollapsed = false }: { detail?: string | undefined; isCollapsed?: boolean },
 ): Response {
+  const { body, madeAt } = entry
   const ageMs = Math.max(0, state.records.now() - madeAt)
-  const ttl = Math.floor((policy.maxAgeMs - ageMs) / 1_000)
-  return conditional(state, request, body, {
-    ...headers,
+  const ageS = Math.floor(ageMs / 1_000)
+  const ttlS = Math.floor((policy.maxAgeMs - ageMs) / 1_000)
+  const headersWith = (status: string) => ({
+    ...entry.headers,
     "Cache-Control": policy.header,
-    "Cache-Status": isCollapsed
-      ? `${CACHE}; fwd=miss; collapsed`
-      : `${CACHE}; hit; ttl=${ttl}${detail ? `; detail=${detail}` : ""}`,
-    Age: String(Math.floor(ageMs / 1_000)),
-    "Selvedge-Bookmark": bookmark,
+    "Cache-Status": `${CACHE}; ${status}`,
+    Age: String(ageS),
+    "Selvedge-Bookmark": entry.bookmark,
   })
+  if (isCollapsed) return conditional(state, request, body, headersWith("fwd=miss; collapsed"))
+  const hit = `hit; ttl=${ttlS}${detail ? `; detail=${detail}` : ""}`
+  if (request.headers.has("If-None-Match")) return conditional(state, request, body, headersWith(hit))
+  let shared = sharedOf.get(entry)
+  if (shared?.ageS !== ageS || shared.ttlS !== ttlS || shared.detail !== detail) {
+    const headers = sharedHeaders({ "Content-Type": "application/json", ...headersWith(hit) })
+    shared = { ageS, ttlS, detail, headers }
+    sharedOf.set(entry, shared)
+  }
+  return replyShared(state, body, 200, shared.headers)
 }
 
 function conditional(
