@@ -13,11 +13,7 @@ export const backend = defineBackend({
   auth,
   jobs,
   routes,
-  limits: {
-    default: { limit: 600, windowS: 60 },
-    auth: { limit: 120, windowS: 60 },
-    checkout: { limit: 20, windowS: 60, burst: 5 },
-  },
+  limits: { default: { limit: 600, windowS: 60 } },
   info: {
     title: "The film shop",
     version: "1.0.0",

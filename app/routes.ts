@@ -24,7 +24,6 @@ const checkout = endpoint({
   summary: "Buy what is in the cart",
   access: signedIn,
   strict: true,
-  limit: { class: "checkout" },
   idempotency: "required",
   body: z.strictObject({}),
   answer: { status: 201, description: "The order, not yet paid", schema: order },
