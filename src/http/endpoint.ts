@@ -15,6 +15,7 @@ import { admin } from "./admin.ts"
 import { PATCH_TYPES, readJson } from "./body.ts"
 import type { AppEnv, RequestState } from "./context.ts"
 import { noteLimit } from "./limited.ts"
+import { replaceAnswer } from "./reply.ts"
 import { requestFacts } from "./request-facts.ts"
 import { confirmCaller } from "./strict.ts"
 
@@ -94,8 +95,7 @@ export function endpoint<B extends z.ZodType, Q extends z.ZodType>(
       const earlier = await replay(state, claim)
       if (earlier) {
         state.complete = false
-        c.res = undefined
-        c.res = earlier
+        replaceAnswer(c, earlier)
       }
       if (!earlier && c.error instanceof ReplayError)
         throw new SelvedgeError("idempotency_in_progress", "The request under this Idempotency-Key has not ended.")

@@ -68,6 +68,14 @@ function changeable(c: Context<AppEnv>, { requestId }: RequestState): Headers {
   return c.res.headers
 }
 
+/** Of the one before it nothing stays but what tells a browser which sites may read it. */
+export function replaceAnswer(c: Context<AppEnv>, answer: Response): void {
+  const allowed = [...c.res.headers].filter(([name]) => name.startsWith("access-control-"))
+  c.res = undefined
+  c.res = answer
+  for (const [name, value] of allowed) c.res.headers.set(name, value)
+}
+
 export function setRateHeaders({ rate }: RequestState, headers: Headers): void {
   if (!rate) return
   headers.set("RateLimit-Policy", rate.policy)

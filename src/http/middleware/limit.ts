@@ -11,7 +11,7 @@ import type { Rates, Verdict } from "../../limits/rates.ts"
 import type { AppEnv, RequestState } from "../context.ts"
 import { limitUseOf } from "../limited.ts"
 import { problemResponse } from "../problem.ts"
-import { setRateHeaders } from "../reply.ts"
+import { replaceAnswer, setRateHeaders } from "../reply.ts"
 
 export interface LimitOptions {
   readonly limits: Limits
@@ -31,7 +31,8 @@ export interface LimitMiddleware {
 /** `/health` and what is below it: the caller is a machine that has to know. */
 const HEALTH = /^\/health(?:\/|$)/
 const AUTH = "/v1/auth/"
-const COLLECTION = /^\/v1\/(\w+)(\/)?/
+/** A path of the application's own may begin with the same letters. */
+const COLLECTION = /^\/v1\/(\w+)(?:\/|$)/
 
 /** @param identify Runs first: whoever is refused there counts by address, so that guessing tokens is limited too. */
 export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandler<AppEnv>): LimitMiddleware {
@@ -78,9 +79,9 @@ export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandl
     const { path, raw } = c.req
     const usual = usualCharge(path, raw)
     if (limits.collections.size > 0) {
-      const [, name = "", isRecord] = COLLECTION.exec(path) ?? []
+      const [start, name = ""] = COLLECTION.exec(path) ?? []
       const charges = limits.collections.get(name)
-      if (charges) return charges[actionOf(raw, isRecord !== undefined)]
+      if (charges) return charges[actionOf(raw, start !== path)]
     }
     if (routes.size > 0) {
       for (const { handler } of matchedRoutes(c)) {
@@ -114,8 +115,9 @@ function actionOf({ method, url }: Request, isRecord: boolean): LimitedAction {
   if (method === "PATCH" || method === "PUT") return "update"
   if (method === "DELETE") return "delete"
   if (isRecord) return "get"
-  if (/[?&]aggregate=/.test(url)) return "aggregate"
-  return /[?&]q=/.test(url) ? "search" : "list"
+  const { searchParams } = new URL(url)
+  if (searchParams.has("aggregate")) return "aggregate"
+  return searchParams.has("q") ? "search" : "list"
 }
 
 function isRead({ method }: Request): boolean {
@@ -148,10 +150,8 @@ async function goMeanwhile(
   })
   await next()
   const refusal = refusalOf(await verdict)
-  if (refusal) {
-    c.res = undefined
-    c.res = problemResponse(refusal, c.req.path, state)
-  } else if (isLate) setRateHeaders(state, c.res.headers)
+  if (refusal) replaceAnswer(c, problemResponse(refusal, c.req.path, state))
+  else if (isLate) setRateHeaders(state, c.res.headers)
 }
 
 async function goAfterwards(

@@ -1,0 +1,64 @@
+import { anyone, collection, defineBackend, limited, signedIn } from "selvedge"
+import { expect, test } from "vitest"
+import { createFaultyD1 } from "../fixture/faulty-d1.ts"
+import { createScenario } from "../fixture/scenario.ts"
+import * as tables from "../fixture/schema.ts"
+
+const SITE = "https://site.example"
+
+const backend = defineBackend({
+  tables,
+  collections: {
+    teams: collection(tables.teams, {
+      access: { read: anyone },
+      search: ["name"],
+      limit: { search: { class: "search" }, aggregate: { cost: 7 } },
+    }),
+    notes: collection(tables.notes, { access: { read: signedIn } }),
+  },
+  limits: {
+    default: { limit: 40, windowS: 20 },
+    search: { limit: 2, windowS: 60 },
+    export: { limit: 3, windowS: 60 },
+  },
+  origins: [SITE],
+  routes: (app) => {
+    app.get("/v1/teams-export", limited({ class: "export" }), (c) => c.json({ ok: true }))
+    app.get("/v1/teams.csv", limited({ class: "export" }), (c) => c.text("name"))
+  },
+})
+
+const now = Date.UTC(2026, 10, 21, 12)
+let addresses = 0
+
+test("a parameter that is spelled otherwise costs the same", async () => {
+  const { get } = visitor()
+  expect((await get("/v1/teams?%71=a")).headers.get("RateLimit")).toBe('"search";r=1;t=30')
+  expect((await get("/v1/teams?fields=id&%61ggregate=count")).headers.get("RateLimit")).toBe('"default";r=33;t=1')
+})
+
+test("a route whose path begins as a collection's does counts on its own class", async () => {
+  for (const path of ["/v1/teams-export", "/v1/teams.csv"])
+    expect((await visitor().get(path)).headers.get("RateLimit")).toBe('"export";r=2;t=20')
+})
+
+test("a browser may read every refusal, also that of a read which was under way", async () => {
+  const { get } = visitor()
+  const answers = await Promise.all(Array.from({ length: 50 }, () => get("/v1/teams?fields=id", { Origin: SITE })))
+  const refusals = answers.filter(({ status }) => status === 429)
+  expect(refusals).toHaveLength(10)
+  for (const { headers } of answers) {
+    expect(headers.get("Access-Control-Allow-Origin")).toBe(SITE)
+    expect(headers.get("Access-Control-Expose-Headers")).toContain("RateLimit")
+  }
+  for (const { headers } of refusals) expect([headers.get("ETag"), headers.get("Age")]).toEqual([null, null])
+})
+
+function visitor() {
+  const address = `198.51.100.${++addresses}`
+  const faulty = createFaultyD1()
+  const scenario = createScenario(backend, faulty.d1, () => now, { limited: true })
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    scenario.send("GET", path, { headers: { "CF-Connecting-IP": address, ...headers } })
+  return { scenario, faulty, get }
+}
