@@ -22,7 +22,7 @@ export const NAMES = ["teams", "projects", "members", "notes"] as const
 export type Name = (typeof NAMES)[number]
 
 /** Stands in a drawn rule where the rule puts the caller's id. */
-const CALLER = "the caller"
+export const CALLER = "the caller"
 export const USERS = [idOf(0), idOf(1), idOf(2)]
 /** Accounts are no collection: what a relation shows of them, it shows to all. */
 export const PEOPLE: readonly Row[] = USERS.map((id, n) => ({

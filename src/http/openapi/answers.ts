@@ -17,6 +17,9 @@ const HEADERS = {
   Location: "Where the new record is, relative.",
   Link: "The next and the previous page (RFC 8288), relative.",
   "Cache-Control": "Whether and how long the answer may be kept.",
+  Age: "Seconds since a kept answer was made.",
+  "Cache-Status":
+    "Whether the answer was kept (RFC 9211): `hit` with the seconds it is good for, below 0 when it is old (`detail` says why it was given); `fwd=miss` when it was made now.",
   "Idempotency-Replayed": "`true` when this is the stored answer of an earlier request with the same key.",
   "WWW-Authenticate": "How to authenticate (RFC 6750).",
   "Retry-After": "Seconds to wait.",

@@ -59,9 +59,9 @@ function listOperation(collection: Collection, components: Components): Json | u
         "A page of records, or groups when `aggregate` is given.",
         { anyOf: [page, components.ref("Groups")] },
         record && { data: [record], page: { next: null, previous: null } },
-        ["ETag", "Link"],
+        ["ETag", "Link", ...kept(collection)],
       ),
-      304: notModified,
+      304: notModified(collection),
       ...refusals([400, 401, ...forbidden("read", audience), 406, ...BREAKDOWNS]),
     },
   }
@@ -75,8 +75,8 @@ function getOperation(collection: Collection, components: Components): Json | un
     ...operation(collection, "get", `Get one of ${collection.name}`, "One record.", audience),
     parameters: [...selectionParameters(collection), parameterRef("ifNoneMatch")],
     responses: {
-      200: answer("The record.", { anyOf: [whole, part] }, recordExample(collection), ["ETag"]),
-      304: notModified,
+      200: answer("The record.", { anyOf: [whole, part] }, recordExample(collection), ["ETag", ...kept(collection)]),
+      304: notModified(collection),
       ...refusals([400, 401, ...forbidden("read", audience), 404, 406, ...BREAKDOWNS]),
     },
   }
@@ -213,9 +213,16 @@ function newRecordExample(collection: Collection, mode: "create" | "replace"): J
   return bodyExample(recordExample(collection), columns)
 }
 
-const notModified: Json = {
-  description: "The answer still has the `ETag` of `If-None-Match`.",
-  headers: headerRefs("X-Request-Id", "ETag", "Selvedge-Bookmark"),
+/** What answers say that may be kept. */
+function kept({ cache }: Collection): HeaderName[] {
+  return cache ? ["Cache-Control", "Age", "Cache-Status"] : []
+}
+
+function notModified(collection: Collection): Json {
+  return {
+    description: "The answer still has the `ETag` of `If-None-Match`.",
+    headers: headerRefs("X-Request-Id", "ETag", "Selvedge-Bookmark", ...kept(collection)),
+  }
 }
 
 /** A record, or `{ id, version }` for whoever may write more than it may read. */
