@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from "hono"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
+import { admin } from "../admin.ts"
 import type { AppEnv, Later } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
 import { OpenRequest, type RequestSurroundings } from "../request-state.ts"
@@ -43,7 +44,8 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     if (!state.complete) completeHeaders(c)
     if (mayHaveWritten) options.cache.wrote(db.written, db.bookmark())
     const { caller } = state
-    if (options.isLocal || caller.roles.includes("admin")) showCost(state, performance.now() - startedAt, c.res.headers)
+    if (options.isLocal || (caller.kind === "user" && admin(caller)))
+      showCost(state, performance.now() - startedAt, c.res.headers)
     const failure = status >= 500 ? c.error : state.failure
     if (failure) options.log({ level: "error", event: "failure", requestId, causes: causesOf(failure) })
     options.log({
