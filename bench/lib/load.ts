@@ -30,6 +30,8 @@ const CONNECTIONS = 16
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
 /** Bodies of requests that carry something of the answer before, by the first body. */
 const carried = new Map<string, string>()
+/** Its answer isn't there yet. */
+const IN_USE = ""
 
 process.on("message", (order: LoadOrder) => {
   run(order).then(
@@ -43,9 +45,13 @@ async function run({ origin, requests, ms, count, everyMs = 0 }: LoadOrder): Pro
   const started = performance.now()
   let next = Math.floor(Math.random() * requests.length)
   let answer: string | undefined
+  function nextFree(): BenchRequest {
+    const request = requests[next++ % requests.length]!
+    return carried.get(request.body ?? "") === IN_USE ? nextFree() : request
+  }
   async function connection(): Promise<void> {
     for (let now = performance.now(); count === undefined ? now < started + ms : times.length < count; ) {
-      const text = await askNext(origin, requests[next++ % requests.length]!)
+      const text = await askNext(origin, nextFree())
       const answered = performance.now()
       times.push(answered - now)
       now = answered
@@ -65,7 +71,9 @@ async function askNext(origin: string, request: BenchRequest): Promise<string> {
   if (unique !== undefined)
     return ask(agent, origin, { ...request, headers: { ...request.headers, [unique]: randomUUID() } })
   if (carries === undefined || body === undefined) return ask(agent, origin, request)
-  const text = await ask(agent, origin, { ...request, body: carried.get(body) ?? body })
+  const sent = carried.get(body) ?? body
+  carried.set(body, IN_USE)
+  const text = await ask(agent, origin, { ...request, body: sent })
   const { [carries]: value } = JSON.parse(text) as Record<string, unknown>
   carried.set(body, JSON.stringify({ [carries]: value }))
   return text

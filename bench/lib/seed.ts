@@ -91,6 +91,7 @@ async function insertSessions(bare: D1Database, people: readonly string[]): Prom
   const sessions = people.map((_, i) => createHash("sha256").update(`a session of the bench: ${i}`).digest("base64url"))
   await run(bare, [
     "CREATE TABLE sessions (token TEXT PRIMARY KEY, user_id TEXT NOT NULL, expires_at INTEGER NOT NULL)",
+    "CREATE TABLE answers (key TEXT PRIMARY KEY, record_id TEXT NOT NULL)",
   ])
   const rows = sessions.map((token, i) => ({ token, user_id: people[i], expires_at: Number.MAX_SAFE_INTEGER }))
   await insert(bare, "sessions", rows)
