@@ -20,7 +20,17 @@ export function authenticate(
   keys: Pick<Keys, "verify">,
 ): Caller | Promise<Caller> {
   if (authorization === null) return ANONYMOUS
-  const token = BEARER.exec(authorization)?.[1]
+  const token = tokenOf(authorization)
   if (!token) throw refuseScheme()
   return (isKey(token) ? keys : tokens).verify(token)
+}
+
+/** Whether the database will be asked who this is, each time anew where it is nobody. */
+export function needsLookup(authorization: string | null, keys: Pick<Keys, "knows">): boolean {
+  const token = authorization === null ? undefined : tokenOf(authorization)
+  return token !== undefined && isKey(token) && !keys.knows(token)
+}
+
+function tokenOf(authorization: string): string | undefined {
+  return BEARER.exec(authorization)?.[1]
 }

@@ -48,6 +48,8 @@ export interface Keys {
    * @throws SelvedgeError `unauthenticated`
    */
   verify(key: string): Caller | Promise<Caller>
+  /** Whether `verify` answers from memory. */
+  knows(key: string): boolean
   /** As `verify`, but never from memory. */
   verifyNow(key: string): Promise<Caller>
 }
@@ -56,8 +58,12 @@ export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
   const remembered = new Map<string, { readonly caller: Caller; readonly until: number }>()
 
   function verify(key: string): Caller | Promise<Caller> {
+    return recall(key) ?? verifyNow(key)
+  }
+
+  function recall(key: string): Caller | undefined {
     const seen = remembered.get(key)
-    return seen && seen.until > now() ? seen.caller : verifyNow(key)
+    return seen && seen.until > now() ? seen.caller : undefined
   }
 
   async function verifyNow(key: string): Promise<Caller> {
@@ -73,7 +79,7 @@ export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
     return caller
   }
 
-  return { verify, verifyNow }
+  return { verify, verifyNow, knows: (key) => recall(key) !== undefined }
 }
 
 async function find(db: D1Database, key: string, now: number): Promise<ResultRow | undefined> {

@@ -40,6 +40,8 @@ export interface Rates {
    * @param subject Who spends.
    */
   spend(limits: LimitClass, subject: string, cost: number, spender: Spender): Verdict | Promise<Verdict>
+  /** The refusal, where it is known without a call that the subject would get one; nothing is spent. */
+  knownRefusal(limits: LimitClass, subject: string, cost: number): Verdict | undefined
 }
 
 /** What is known of one caller in one class. */
@@ -82,6 +84,11 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
     const entries = known.get(limits.name) ?? open(limits.name)
     const entry = entries.get(subject) ?? remember(entries, limits, subject, now())
     return fromMemory(entry, cost, now()) ?? wait(entry, cost, spender)
+  }
+
+  function knownRefusal(limits: LimitClass, subject: string, cost: number): Verdict | undefined {
+    const entry = known.get(limits.name)?.get(subject)
+    return entry && refusedFromMemory(entry, cost, now())
   }
 
   function open(name: string): Map<string, Entry> {
@@ -157,7 +164,7 @@ export function createRates({ namespace, now, log }: RatesOptions): Rates {
     for (const { resolve } of entry.waiting.splice(0)) resolve(downVerdict(entry))
   }
 
-  return { spend }
+  return { spend, knownRefusal }
 }
 
 function remember(entries: Map<string, Entry>, limits: LimitClass, subject: string, now: number): Entry {
@@ -198,9 +205,12 @@ function fromMemory(entry: Entry, cost: number, now: number): Verdict | undefine
     entry.used += cost
     return passed(entry, now)
   }
-  if (cost >= entry.refusedCost && now < entry.refusedUntil) return refused(entry, cost, entry.refusedUntil, now)
-  if (now < entry.downUntil) return downVerdict(entry)
-  return undefined
+  return refusedFromMemory(entry, cost, now) ?? (now < entry.downUntil ? downVerdict(entry) : undefined)
+}
+
+function refusedFromMemory(entry: Entry, cost: number, now: number): Verdict | undefined {
+  const isRefused = cost >= entry.refusedCost && now < entry.refusedUntil
+  return isRefused ? refused(entry, cost, entry.refusedUntil, now) : undefined
 }
 
 function reportOf({ turn, used, debt, at }: Entry): Report | undefined {

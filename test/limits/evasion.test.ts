@@ -1,5 +1,7 @@
+import { Hono } from "hono"
 import { anyone, collection, defineBackend, limited, signedIn } from "selvedge"
 import { expect, test } from "vitest"
+import { createKey } from "../../src/auth/keys.ts"
 import { createFaultyD1 } from "../fixture/faulty-d1.ts"
 import { createScenario } from "../fixture/scenario.ts"
 import * as tables from "../fixture/schema.ts"
@@ -25,6 +27,10 @@ const backend = defineBackend({
   routes: (app) => {
     app.get("/v1/teams-export", limited({ class: "export" }), (c) => c.json({ ok: true }))
     app.get("/v1/teams.csv", limited({ class: "export" }), (c) => c.text("name"))
+    const inner: typeof app = new Hono()
+    inner.onError((_, c) => c.text("no", 418))
+    inner.get("/export", limited({ class: "export" }), (c) => c.json({ ok: true }))
+    app.route("/v1/inner", inner)
   },
 })
 
@@ -52,6 +58,30 @@ test("a browser may read every refusal, also that of a read which was under way"
     expect(headers.get("Access-Control-Expose-Headers")).toContain("RateLimit")
   }
   for (const { headers } of refusals) expect([headers.get("ETag"), headers.get("Age")]).toEqual([null, null])
+})
+
+test("a part of the application with errors of its own keeps its class", async () => {
+  expect((await visitor().get("/v1/inner/export")).headers.get("RateLimit")).toBe('"export";r=2;t=20')
+})
+
+test("the probe that asks the database and the feed is limited as any other request", async () => {
+  const { get } = visitor()
+  expect((await get("/health")).headers.get("RateLimit")).toBeNull()
+  expect((await get("/health/ready")).headers.get("RateLimit")).toBe('"default";r=39;t=1')
+})
+
+test("keys that are made up cost the database nothing once their address is refused", async () => {
+  const { get, faulty } = visitor()
+  const guess = () => get("/v1/notes", { Authorization: `Bearer ${createKey("api").key}` })
+  const guesses = await Promise.all(Array.from({ length: 41 }, guess))
+  expect(guesses.filter(({ status }) => status === 401)).toHaveLength(40)
+  faulty.asked = 0
+  const late = await Promise.all(Array.from({ length: 20 }, guess))
+  for (const { status, headers } of late) {
+    expect([status, headers.get("RateLimit"), headers.get("Retry-After")]).toEqual([429, '"default";r=0;t=1', "1"])
+  }
+  expect(faulty.asked).toBe(0)
+  expect((await get("/v1/teams?fields=id")).status).toBe(200)
 })
 
 function visitor() {

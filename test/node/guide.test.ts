@@ -232,7 +232,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     now,
     isolate: new Isolate(now),
     cache: new ResponseCache({ kv: noCache, collections: of.collections, now, log: () => {} }),
-    rates: { spend: () => ({ passes: true, limit: undefined, retryAfterS: 0 }) },
+    rates: { spend: () => ({ passes: true, limit: undefined, retryAfterS: 0 }), knownRefusal: () => undefined },
     isLocal: true,
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
     feed: { wake: async () => {}, status: async () => [] },

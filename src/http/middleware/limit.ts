@@ -2,7 +2,11 @@
 
 import type { Context, MiddlewareHandler, Next } from "hono"
 import { matchedRoutes } from "hono/route"
+import type { RouterRoute } from "hono/types"
+import { findTargetHandler } from "hono/utils/handler"
 import type { LimitedAction, LimitUse } from "../../access/limit-use.ts"
+import { needsLookup } from "../../auth/authenticate.ts"
+import type { Keys } from "../../auth/keys.ts"
 import type { Caller } from "../../core/caller.ts"
 import { SelvedgeError } from "../../core/problem.ts"
 import { addressKey } from "../../limits/address-key.ts"
@@ -16,6 +20,7 @@ import { replaceAnswer, setRateHeaders } from "../reply.ts"
 export interface LimitOptions {
   readonly limits: Limits
   readonly rates: Rates
+  readonly keys: Keys
 }
 
 export interface LimitMiddleware {
@@ -25,20 +30,21 @@ export interface LimitMiddleware {
    *
    * @throws TypeError that names the route, what is wrong there and how to mend it.
    */
-  learnRoutes(routes: readonly { path: string; method: string; handler: object }[]): void
+  learnRoutes(routes: readonly Pick<RouterRoute, "path" | "method" | "handler">[]): void
 }
 
-/** `/health` and what is below it: the caller is a machine that has to know. */
-const HEALTH = /^\/health(?:\/|$)/
+/** It asks nobody, and its caller is a machine that has to know. */
+const HEALTH = "/health"
 const AUTH = "/v1/auth/"
 /** A path of the application's own may begin with the same letters. */
 const COLLECTION = /^\/v1\/(\w+)(?:\/|$)/
 
 /** @param identify Runs first: whoever is refused there counts by address, so that guessing tokens is limited too. */
-export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandler<AppEnv>): LimitMiddleware {
+export function limit({ limits, rates, keys }: LimitOptions, identify: MiddlewareHandler<AppEnv>): LimitMiddleware {
   const routes = new Map<object, LimitUse>()
 
   const handler: MiddlewareHandler<AppEnv> = (c, next) => {
+    if (needsLookup(c.req.raw.headers.get("Authorization"), keys)) requireNoRefusal(c)
     let isKnown = false
     const identified = identify(c, async () => {
       isKnown = true
@@ -47,9 +53,18 @@ export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandl
     return identified.catch((error: unknown) => (isKnown ? Promise.reject(error) : refuseStranger(c, error)))
   }
 
+  /** Else keys that are made up would ask the database without end. */
+  function requireNoRefusal(c: Context<AppEnv>): void {
+    const charge = chargeFor(c)
+    const verdict = rates.knownRefusal(charge.limits, strangerOf(c.req.raw), charge.cost)
+    if (!verdict) return
+    note(c.get("state"), charge, verdict, performance.now())
+    requirePass(verdict)
+  }
+
   async function spendAndGo(c: Context<AppEnv>, next: Next): Promise<void> {
     const { caller } = c.get("state")
-    if (caller.kind === "service" || HEALTH.test(c.req.path)) return next()
+    if (caller.kind === "service" || c.req.path === HEALTH) return next()
     const state = c.get("state")
     const charge = chargeFor(c)
     const startedAt = performance.now()
@@ -69,7 +84,7 @@ export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandl
     const charge = chargeFor(c)
     const state = c.get("state")
     const startedAt = performance.now()
-    const verdict = await rates.spend(charge.limits, addressOf(c.req.raw), charge.cost, state)
+    const verdict = await rates.spend(charge.limits, strangerOf(c.req.raw), charge.cost, state)
     note(state, charge, verdict, startedAt)
     requirePass(verdict)
     throw error
@@ -101,7 +116,7 @@ export function limit({ limits, rates }: LimitOptions, identify: MiddlewareHandl
     handler,
     learnRoutes(all) {
       for (const { path, method, handler } of all) {
-        const use = limitUseOf(handler)
+        const use = limitUseOf(findTargetHandler(handler))
         if (!use) continue
         chargeOf(limits.classes, `${method} ${path}`, use, method === "GET" ? limits.read : limits.write)
         routes.set(handler, use)
@@ -131,6 +146,11 @@ function subjectOf(caller: Caller, request: Request): string {
 
 function addressOf({ headers }: Request): string {
   return `address:${addressKey(headers.get("CF-Connecting-IP"))}`
+}
+
+/** Whose token is bad: counted apart, so that whoever only asks much keeps no key of a neighbour's from being looked up. */
+function strangerOf(request: Request): string {
+  return `stranger:${addressOf(request)}`
 }
 
 /** The answer to a read is made while the limiter is asked, and thrown away when it refuses. */
