@@ -33,7 +33,7 @@ export async function answerRead(
   make: Make,
 ): Promise<Response> {
   const wanted = wantedOf(state, request, collection)
-  if (!wanted) return answerMade(state, request, collection, await make())
+  if (!wanted) return answerMade(state, request, collection, await make(), "bypass")
   const startedAt = performance.now()
   const found = state.cache.find(wanted, state)
   const kept = found instanceof Promise ? await found : found
@@ -89,7 +89,7 @@ async function makeOrFollow(
     made = own.made
     return own.entry
   })
-  if (made) return answerMade(state, request, collection, made)
+  if (made) return answerMade(state, request, collection, made, "miss")
   state.timing.cache += performance.now() - startedAt
   return answerKept(state, request, wanted, shared!, { isCollapsed: true })
 }
@@ -119,8 +119,9 @@ function answerMade(
   request: Request,
   { cache: policy }: Collection,
   { body, tag, link, reads }: Made,
+  why: "miss" | "bypass",
 ): Response {
-  const shared = policy && reads && { "Cache-Control": policy.header, "Cache-Status": `${CACHE}; fwd=miss` }
+  const shared = policy && reads && { "Cache-Control": policy.header, "Cache-Status": `${CACHE}; fwd=${why}` }
   return conditional(state, request, body, { ETag: tag, ...(link && { Link: link }), ...shared })
 }
 

@@ -141,6 +141,7 @@ test("an answer that is too large, or whose address is too long, is made anew ea
     await anonymous.get(long(length))
     const again = await anonymous.get(long(length))
     expect([again.status, isKept(again)]).toEqual([200, kept])
+    if (!kept) expect(again.headers.get("Cache-Status")).toBe("selvedge; fwd=bypass")
     expect(again.headers.get("Cache-Control")).toBe("public, max-age=0, must-revalidate")
   }
 })
