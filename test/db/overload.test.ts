@@ -197,3 +197,16 @@ describe("with 1,000 calls of D1 under way", () => {
     expect((await again.many).status).toBe(200)
   })
 })
+
+test("the log of a failed statement has its text, and none of its values", async () => {
+  for (const text of [BUSY[0]!, "D1_ERROR: the disk is on fire"]) {
+    faulty.faults.push(undefined, { text })
+    const { status } = await service.post("/v1/drizzle", { body: { name: "ada@private.example" } })
+    expect(status).toBeGreaterThanOrEqual(500)
+  }
+  const failures = scenario.logged.filter(({ event }) => event === "failure")
+  expect(failures).toHaveLength(2)
+  expect(JSON.stringify(failures)).toContain("insert into")
+  expect(JSON.stringify(failures)).toContain("the disk is on fire")
+  expect(JSON.stringify(scenario.logged)).not.toContain("ada@private.example")
+})

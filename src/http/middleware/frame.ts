@@ -1,5 +1,6 @@
 /** What every request passes through: its id, its caller, the common headers, and one line in the log. */
 
+import { DrizzleQueryError } from "drizzle-orm/errors"
 import type { MiddlewareHandler } from "hono"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Tokens } from "../../auth/tokens.ts"
@@ -81,14 +82,21 @@ export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">
 export function laterOf(execution: Pick<ExecutionContext, "waitUntil">, { log }: Pick<FrameOptions, "log">): Later {
   return (work) =>
     execution.waitUntil(
-      work.catch((error: unknown) => log({ level: "error", event: "failure", causes: [String(error)] })),
+      work.catch((error: unknown) => log({ level: "error", event: "failure", causes: causesOf(error) })),
     )
 }
 
 /** What went wrong inside, for the operator alone. */
-function causesOf(error: Error): string[] {
+function causesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)]
   const causes: string[] = []
   for (let cause: unknown = error; cause instanceof Error && causes.length < 5; cause = cause.cause)
-    causes.push(cause.stack ?? String(cause))
+    causes.push(withoutValues(cause))
   return causes
+}
+
+/** Drizzle's own message ends with the values of the statement, which may be anybody's. */
+function withoutValues(error: Error): string {
+  const text = error.stack ?? String(error)
+  return error instanceof DrizzleQueryError ? text.replace(error.message, () => `Failed query: ${error.query}`) : text
 }
