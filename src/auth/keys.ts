@@ -2,6 +2,7 @@
 
 import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
+import { Database } from "../db/database.ts"
 import type { ResultRow } from "../db/query.ts"
 import { refuseToken } from "./refusals.ts"
 import { isEqual, randomSecret, sha256 } from "./secrets.ts"
@@ -45,7 +46,7 @@ export interface Keys {
   /**
    * At once for a key seen in the last 30 seconds; else with one trip to the primary.
    *
-   * @throws SelvedgeError `unauthenticated`
+   * @throws SelvedgeError `unauthenticated`; `overloaded` when the database can't tell.
    */
   verify(key: string): Caller | Promise<Caller>
   /** Whether `verify` answers from memory. */
@@ -84,21 +85,23 @@ export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
 
 async function find(db: D1Database, key: string, now: number): Promise<ResultRow | undefined> {
   const hash = hashOf(key)
-  const session = db.withSession("first-primary")
-  const [, found] = await session.batch<ResultRow>([
-    session
-      .prepare(
-        "UPDATE _keys SET last_used_at = ?1 WHERE hash = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?3",
-      )
-      .bind(now, hash, now - LAST_USE_STEP_MS),
-    session
-      .prepare(`SELECT k.id, k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
+  const [, found] = await new Database(db).write(
+    [
+      {
+        sql: "UPDATE _keys SET last_used_at = ?1 WHERE hash = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?3",
+        params: [now, hash, now - LAST_USE_STEP_MS],
+      },
+      {
+        sql: `SELECT k.id, k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
 FROM _keys k LEFT JOIN _users u ON u.id = k.user_id
 WHERE k.hash = ? AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)
-  AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`)
-      .bind(hash, now, now),
-  ])
-  return found!.results[0]
+  AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`,
+        params: [hash, now, now],
+      },
+    ],
+    { isRepeatable: true },
+  )
+  return found![0]
 }
 
 /** Frozen, since requests share it. */

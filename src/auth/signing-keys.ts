@@ -2,6 +2,8 @@
 
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from "jose"
 import type { Clock } from "../core/clock.ts"
+import { Database } from "../db/database.ts"
+import type { ResultRow } from "../db/query.ts"
 import { createKeyCipher, type KeyCipher } from "./key-cipher.ts"
 
 export const ALGORITHM = "ES256"
@@ -144,8 +146,7 @@ SELECT ?1, '${ALGORITHM}', ?2, ?3, ?4 WHERE NOT EXISTS (
     AND kid NOT IN (SELECT value FROM json_each(?5)))`
 
 async function selectRows(db: D1Database): Promise<SigningKeyRow[]> {
-  const { results } = await db.withSession("first-primary").prepare(SELECT).all<SigningKeyRow>()
-  return results
+  return toRows(await new Database(db, undefined, { d1: null }).read({ sql: SELECT, params: [] }))
 }
 
 /**
@@ -162,12 +163,17 @@ async function createKey(
   const publicJwk = await exportJWK(pair.publicKey)
   const kid = await calculateJwkThumbprint(publicJwk)
   const privateJwk = await cipher.encrypt(kid, JSON.stringify(await exportJWK(pair.privateKey)))
-  const session = db.withSession("first-primary")
-  const [, read] = await session.batch<SigningKeyRow>([
-    session.prepare(INSERT).bind(kid, JSON.stringify(publicJwk), privateJwk, signsFrom, JSON.stringify(unreadable)),
-    session.prepare(SELECT),
-  ])
-  return read!.results
+  const params = [kid, JSON.stringify(publicJwk), privateJwk, signsFrom, JSON.stringify(unreadable)]
+  const queries = [
+    { sql: INSERT, params },
+    { sql: SELECT, params: [] },
+  ]
+  const [, read] = await new Database(db).write(queries, { isRepeatable: true })
+  return toRows(read!)
+}
+
+function toRows(rows: ResultRow[]): SigningKeyRow[] {
+  return rows as unknown as SigningKeyRow[]
 }
 
 async function importPublicKeys(rows: SigningKeyRow[]): Promise<Map<string, VerificationKey>> {

@@ -50,7 +50,10 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
       isKnown = true
       await spendAndGo(c, next)
     })
-    return identified.catch((error: unknown) => (isKnown ? Promise.reject(error) : refuseStranger(c, error)))
+    return identified.catch((error: unknown) => {
+      if (isKnown || !isBadToken(error)) throw error
+      return refuseStranger(c, error)
+    })
   }
 
   /** Else keys that are made up would ask the database without end. */
@@ -123,6 +126,11 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
       }
     },
   }
+}
+
+/** Else it is the database that can't tell who asks. */
+function isBadToken(error: unknown): boolean {
+  return error instanceof SelvedgeError && (error.code === "unauthenticated" || error.code === "token_expired")
 }
 
 function actionOf({ method, url }: Request, isRecord: boolean): LimitedAction {
