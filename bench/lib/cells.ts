@@ -67,6 +67,8 @@ export function cells(seeded: Seeded, accounts: Accounts): Cell[] {
     ...forms.map((form) =>
       cell("caller", form, make.caller(form, form === "bare" ? seeded.sessions : seeded.tokens), ["id"]),
     ),
+    cell("caller", "unlimited", make.caller("unlimited", seeded.tokens), ["id"], "without the limiter"),
+    cell("list", "unlimited", make.read("unlimited", "list"), FIELDS, "without the limiter"),
     cell("get", "selvedge", make.read("selvedge", "get", "drafts"), FIELDS, "rule over rows"),
     cell("list", "selvedge", make.read("selvedge", "list", "drafts"), FIELDS, "rule over rows"),
     cell("create", "selvedge", make.create("selvedge", false, "drafts"), FIELDS, "rule over rows, checked reference"),

@@ -30,7 +30,7 @@ export interface Report {
   readonly lines: readonly Line[]
   /** CPU of Selvedge's expand over its list. */
   readonly expandOverList: number | undefined
-  /** Milliseconds for so many requests that tell who calls. */
+  /** Milliseconds for so many requests that tell who calls; the limiter isn't asked. */
   readonly callers: { readonly byToken2000: number; readonly bySession1000: number } | undefined
   readonly steady: Steady | undefined
 }
@@ -60,7 +60,7 @@ export function summarise(
       }
     }),
     expandOverList: ratioOf(find("selvedge", "expand")?.slices ?? [], find("selvedge", "list")?.slices ?? []),
-    callers: callersOf(find("selvedge", "caller"), find("bare", "caller")),
+    callers: callersOf(find("unlimited", "caller"), find("bare", "caller")),
     steady,
   }
 }

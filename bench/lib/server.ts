@@ -28,6 +28,8 @@ const SOURCES = {
   quiet: { entry: "worker", database: "selvedge", objects: "selvedge", isQuiet: true },
   /** Selvedge without its feed. */
   still: { entry: "still", database: "still", objects: "still" },
+  /** Selvedge without its limiter. */
+  unlimited: { entry: "unlimited", database: "selvedge", objects: "selvedge" },
   /** Selvedge that keeps answers; nobody writes there, so that they stay warm. */
   cached: { entry: "cached", database: "cached", objects: "cached" },
   /** The same, without its log. */
@@ -106,7 +108,7 @@ async function collect<K extends string, V>(keys: readonly K[], value: (key: K) 
 }
 
 function workerOptions(name: WorkerName, { database, objects, takesJobs, isQuiet }: Source, bundled: Module[]) {
-  const object = (className: string) => ({ className, scriptName: objects!, useSQLite: true })
+  const object = (className: string, scriptName: string) => ({ className, scriptName, useSQLite: true })
   return {
     name,
     modules: isQuiet ? [quietly(bundled[0]!), ...bundled] : bundled,
@@ -114,7 +116,12 @@ function workerOptions(name: WorkerName, { database, objects, takesJobs, isQuiet
     d1Databases: { DB: database },
     bindings: { SELVEDGE_SECRET: SECRET },
     ...(objects && {
-      durableObjects: { FEED: object("Feed"), CLOCK: object("Clock"), LIMITER: object("Limiter") },
+      durableObjects: {
+        FEED: object("Feed", objects),
+        CLOCK: object("Clock", objects),
+        // what one Worker has on lease is not there for the others, and each has its turn
+        LIMITER: object("Limiter", name),
+      },
       kvNamespaces: { CACHE: objects },
       queueProducers: { JOBS: `${objects}-jobs` },
     }),

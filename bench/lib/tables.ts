@@ -55,7 +55,7 @@ function countsOf(counts: Counts | undefined): string[] {
 }
 
 /** Each goal beside what was measured. */
-export function goalsTable({ lines, expandOverList, steady }: Report): string {
+export function goalsTable({ lines, expandOverList, callers, steady }: Report): string {
   const find = (measure: string, worker: string) =>
     lines.find((line: Line) => line.measure === measure && line.worker === worker && line.note === "")
   const ratios = GOALS.map(({ measure, worker, most, ...more }) => {
@@ -67,6 +67,12 @@ export function goalsTable({ lines, expandOverList, steady }: Report): string {
   const rows = [
     ...ratios,
     goal("expand over list", expandOverList, 1.25, times),
+    goal(
+      "2,000 callers by token over 1,000 by a session row, in time",
+      callers && callers.byToken2000 / callers.bySession1000,
+      1,
+      times,
+    ),
     goal("D1 statements of a cached list", find("cached list", "cached")?.counts?.statements, 0, plain),
     goal("limiter calls of a request, steadily at half the limit", calls, MOST_STEADY_CALLS, plain),
   ]
