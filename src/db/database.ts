@@ -139,6 +139,11 @@ export class Database {
     return formatBookmark({ epoch, seq: this.#seq ?? this.#callersSeq(epoch), d1: this.d1Bookmark ?? "" })
   }
 
+  /** As {@link bookmark}, but only where the database told the newest change: what a caller sends may be made up. */
+  toldBookmark(): string | undefined {
+    return this.#seq === undefined ? undefined : this.bookmark()
+  }
+
   /** D1's own; null before it has answered. */
   get d1Bookmark(): string | null {
     return this.#session?.getBookmark() ?? null

@@ -43,7 +43,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
         .catchUp()
         .catch((error) => options.log({ level: "error", event: "failure", requestId, causes: causesOf(error) }))
     if (!state.complete) completeHeaders(c)
-    if (mayHaveWritten) options.cache.wrote(db.written, db.bookmark())
+    if (mayHaveWritten) options.cache.wrote(db.written, db.toldBookmark())
     const { caller } = state
     if (options.isLocal || (caller.kind === "user" && admin(caller)))
       showCost(state, performance.now() - startedAt, c.res.headers)
