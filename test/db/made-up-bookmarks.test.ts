@@ -10,7 +10,7 @@ const backend = defineBackend({
   tables,
   collections: { teams: collection(tables.teams, { access, cache: { maxAge: 60 } }) },
 })
-const AFTER_ALL = "9999999999999999"
+const AFTER_ALL = String(Number.MAX_SAFE_INTEGER)
 
 test("a bookmark that is made up, with a write that fails, keeps nobody from kept answers", async () => {
   const faulty = createFaultyD1()
