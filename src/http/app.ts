@@ -42,7 +42,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   app.onError((error, c) => problemResponse(error, c.req.path, c.get("state")))
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options)
-  batchRoute(app, options.collections)
+  batchRoute(app, options.collections, limits)
   const engineRoutes = app.routes.length
   for (const add of options.parts) add(app)
   app.use(refuseKeys(options.collections))

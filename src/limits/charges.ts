@@ -2,6 +2,7 @@
 
 import { LIMITED_ACTIONS, type LimitedAction, type LimitUse } from "../access/limit-use.ts"
 import type { Collections } from "../access/model.ts"
+import { SelvedgeError } from "../core/problem.ts"
 import { compileClasses, DEFAULT_CLASS, type LimitClass, type LimitClasses, type LimitsOptions } from "./classes.ts"
 
 export interface Charge {
@@ -40,6 +41,39 @@ export function compileLimits(options: LimitsOptions, collections: Collections):
     own.set(name, Object.fromEntries(charges))
   }
   return { classes, read, write, auth: auth && { limits: auth, cost: 1 }, collections: own }
+}
+
+/** An operation of a batch. */
+export interface Write {
+  /** Its name, as the request has it. */
+  readonly collection: string
+  readonly action: LimitedAction
+}
+
+/**
+ * What operations of a batch spend beside the batch: what they would alone, where their collection says so.
+ *
+ * @throws SelvedgeError `payload_too_large` for more than may ever be spent at once.
+ */
+export function chargesOf({ collections, write }: Limits, writes: readonly Write[]): Charge[] {
+  const costs = new Map<LimitClass, number>()
+  for (const { collection, action } of writes) {
+    const charge = collections.get(collection)?.[action] ?? write
+    if (charge !== write) costs.set(charge.limits, (costs.get(charge.limits) ?? 0) + charge.cost)
+  }
+  for (const [{ name, rule }, cost] of costs) {
+    if (cost <= rule.burst) continue
+    throw new SelvedgeError(
+      "payload_too_large",
+      `The batch costs ${cost} of ${name}, which allows ${rule.burst} at once.`,
+    )
+  }
+  return [...costs].map(([limits, cost]) => ({ limits, cost }))
+}
+
+/** What a PUT is: it may create, unless it names a version. */
+export function putAction({ collections, write }: Limits, collection: string, hasVersion: boolean): LimitedAction {
+  return !hasVersion && collections.get(collection)?.create !== write ? "create" : "update"
 }
 
 /**

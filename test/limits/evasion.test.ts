@@ -7,6 +7,7 @@ import { createScenario } from "../fixture/scenario.ts"
 import * as tables from "../fixture/schema.ts"
 
 const SITE = "https://site.example"
+const ID = "0199aaaa-0000-7000-8000-00000000ab01"
 
 const backend = defineBackend({
   tables,
@@ -17,11 +18,16 @@ const backend = defineBackend({
       limit: { search: { class: "search" }, aggregate: { cost: 7 } },
     }),
     notes: collection(tables.notes, { access: { read: signedIn } }),
+    members: collection(tables.members, {
+      access: { read: anyone, create: anyone, update: anyone, delete: anyone },
+      limit: { create: { class: "join", cost: 2 } },
+    }),
   },
   limits: {
     default: { limit: 40, windowS: 20 },
     search: { limit: 2, windowS: 60 },
     export: { limit: 3, windowS: 60 },
+    join: { limit: 6, windowS: 60 },
   },
   origins: [SITE],
   routes: (app) => {
@@ -64,6 +70,34 @@ test("a part of the application with errors of its own keeps its class", async (
   expect((await visitor().get("/v1/inner/export")).headers.get("RateLimit")).toBe('"export";r=2;t=20')
 })
 
+test("a batch spends what its operations would cost alone where their collection says so", async () => {
+  const { send } = visitor()
+  const join = { method: "POST", path: "/v1/members", body: {} }
+  const others = [
+    { method: "DELETE", path: `/v1/members/${ID}` },
+    { method: "PUT", path: `/v1/members/${ID}`, headers: { "If-Match": '"1"' }, body: {} },
+  ]
+  const batch = async (...operations: object[]) => {
+    const { status, headers } = await send("POST", "/v1/batch", { operations })
+    return [status, headers.get("RateLimit")]
+  }
+  expect(await batch(...others)).toEqual([422, '"default";r=39;t=1'])
+  expect(await batch(join, join)).toEqual([422, '"join";r=2;t=10'])
+  expect(await batch(join, join)).toEqual([429, '"join";r=2;t=20'])
+  expect(await batch(join)).toEqual([422, '"join";r=0;t=10'])
+  expect(await batch(...Array.from({ length: 4 }, () => join))).toEqual([413, '"default";r=35;t=1'])
+})
+
+test("a PUT that may create costs what creating costs", async () => {
+  const { send } = visitor()
+  const put = async (headers = {}) => {
+    const answer = await send("PUT", `/v1/members/${ID}`, {}, headers)
+    return answer.headers.get("RateLimit")
+  }
+  expect(await put()).toBe('"join";r=4;t=10')
+  expect(await put({ "If-Match": '"1"' })).toBe('"default";r=39;t=1')
+})
+
 test("the probe that asks the database and the feed is limited as any other request", async () => {
   const { get } = visitor()
   expect((await get("/health")).headers.get("RateLimit")).toBeNull()
@@ -88,7 +122,8 @@ function visitor() {
   const address = `198.51.100.${++addresses}`
   const faulty = createFaultyD1()
   const scenario = createScenario(backend, faulty.d1, () => now, { limited: true })
-  const get = (path: string, headers: Record<string, string> = {}) =>
-    scenario.send("GET", path, { headers: { "CF-Connecting-IP": address, ...headers } })
-  return { scenario, faulty, get }
+  const send = (method: string, path: string, body?: object, headers: Record<string, string> = {}) =>
+    scenario.send(method, path, { ...(body && { body }), headers: { "CF-Connecting-IP": address, ...headers } })
+  const get = (path: string, headers?: Record<string, string>) => send("GET", path, undefined, headers)
+  return { faulty, send, get }
 }

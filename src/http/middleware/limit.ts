@@ -1,21 +1,17 @@
 /** Counts each request on its caller, and refuses the excess. */
 
 import type { Context, MiddlewareHandler, Next } from "hono"
-import { matchedRoutes } from "hono/route"
-import type { RouterRoute } from "hono/types"
-import { findTargetHandler } from "hono/utils/handler"
-import type { LimitedAction, LimitUse } from "../../access/limit-use.ts"
 import { needsLookup } from "../../auth/authenticate.ts"
 import type { Keys } from "../../auth/keys.ts"
 import type { Caller } from "../../core/caller.ts"
 import { SelvedgeError } from "../../core/problem.ts"
 import { addressKey } from "../../limits/address-key.ts"
-import { type Charge, chargeOf, type Limits } from "../../limits/charges.ts"
+import type { Charge, Limits } from "../../limits/charges.ts"
 import type { Rates, Verdict } from "../../limits/rates.ts"
 import type { AppEnv, RequestState } from "../context.ts"
-import { limitUseOf } from "../limited.ts"
 import { problemResponse } from "../problem.ts"
 import { replaceAnswer, setRateHeaders } from "../reply.ts"
+import { type BatchedWrite, type Charging, createCharging, mayRunBeside } from "../request-charge.ts"
 
 export interface LimitOptions {
   readonly limits: Limits
@@ -23,25 +19,18 @@ export interface LimitOptions {
   readonly keys: Keys
 }
 
-export interface LimitMiddleware {
+export interface LimitMiddleware extends Pick<Charging, "learnRoutes"> {
   readonly handler: MiddlewareHandler<AppEnv>
-  /**
-   * Once all routes are known.
-   *
-   * @throws TypeError that names the route, what is wrong there and how to mend it.
-   */
-  learnRoutes(routes: readonly Pick<RouterRoute, "path" | "method" | "handler">[]): void
+  /** What operations of a batch spend beside the batch. @throws SelvedgeError when they may not. */
+  spendBatch(c: Context<AppEnv>, operations: readonly BatchedWrite[]): Promise<void>
 }
 
 /** It asks nobody, and its caller is a machine that has to know. */
 const HEALTH = "/health"
-const AUTH = "/v1/auth/"
-/** A path of the application's own may begin with the same letters. */
-const COLLECTION = /^\/v1\/(\w+)(?:\/|$)/
 
 /** @param identify Runs first: whoever is refused there counts by address, so that guessing tokens is limited too. */
 export function limit({ limits, rates, keys }: LimitOptions, identify: MiddlewareHandler<AppEnv>): LimitMiddleware {
-  const routes = new Map<object, LimitUse>()
+  const { chargeFor, batchCharges, learnRoutes } = createCharging(limits)
 
   const handler: MiddlewareHandler<AppEnv> = (c, next) => {
     if (needsLookup(c.req.raw.headers.get("Authorization"), keys)) requireNoRefusal(c)
@@ -61,8 +50,7 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
     const charge = chargeFor(c)
     const verdict = rates.knownRefusal(charge.limits, strangerOf(c.req.raw), charge.cost)
     if (!verdict) return
-    note(c.get("state"), charge, verdict, performance.now())
-    requirePass(verdict)
+    settle(c.get("state"), charge, verdict, performance.now())
   }
 
   async function spendAndGo(c: Context<AppEnv>, next: Next): Promise<void> {
@@ -73,12 +61,10 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
     const startedAt = performance.now()
     const verdict = rates.spend(charge.limits, subjectOf(caller, c.req.raw), charge.cost, state)
     if (!(verdict instanceof Promise)) {
-      note(state, charge, verdict, startedAt)
-      requirePass(verdict)
+      settle(state, charge, verdict, startedAt)
       return next()
     }
-    // a way back from a provider writes, although it is a GET
-    return isRead(c.req.raw) && !c.req.path.startsWith(AUTH)
+    return mayRunBeside(c.req)
       ? goMeanwhile(c, next, charge, verdict, startedAt)
       : goAfterwards(c, next, charge, verdict, startedAt)
   }
@@ -88,63 +74,27 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
     const state = c.get("state")
     const startedAt = performance.now()
     const verdict = await rates.spend(charge.limits, strangerOf(c.req.raw), charge.cost, state)
-    note(state, charge, verdict, startedAt)
-    requirePass(verdict)
+    settle(state, charge, verdict, startedAt)
     throw error
   }
 
-  function chargeFor(c: Context<AppEnv>): Charge {
-    const { path, raw } = c.req
-    const usual = usualCharge(path, raw)
-    if (limits.collections.size > 0) {
-      const [start, name = ""] = COLLECTION.exec(path) ?? []
-      const charges = limits.collections.get(name)
-      if (charges) return charges[actionOf(raw, start !== path)]
+  async function spendBatch(c: Context<AppEnv>, operations: readonly BatchedWrite[]): Promise<void> {
+    const state = c.get("state")
+    const { caller } = state
+    if (caller.kind === "service") return
+    for (const charge of batchCharges(operations)) {
+      const startedAt = performance.now()
+      const verdict = await rates.spend(charge.limits, subjectOf(caller, c.req.raw), charge.cost, state)
+      settle(state, charge, verdict, startedAt)
     }
-    if (routes.size > 0) {
-      for (const { handler } of matchedRoutes(c)) {
-        const use = routes.get(handler)
-        if (use) return chargeOf(limits.classes, path, use, usual)
-      }
-    }
-    return usual
   }
 
-  function usualCharge(path: string, request: Request): Charge {
-    if (limits.auth && path.startsWith(AUTH)) return limits.auth
-    return isRead(request) ? limits.read : limits.write
-  }
-
-  return {
-    handler,
-    learnRoutes(all) {
-      for (const { path, method, handler } of all) {
-        const use = limitUseOf(findTargetHandler(handler))
-        if (!use) continue
-        chargeOf(limits.classes, `${method} ${path}`, use, method === "GET" ? limits.read : limits.write)
-        routes.set(handler, use)
-      }
-    },
-  }
+  return { handler, spendBatch, learnRoutes }
 }
 
 /** Else it is the database that can't tell who asks. */
 function isBadToken(error: unknown): boolean {
   return error instanceof SelvedgeError && (error.code === "unauthenticated" || error.code === "token_expired")
-}
-
-function actionOf({ method, url }: Request, isRecord: boolean): LimitedAction {
-  if (method === "POST") return "create"
-  if (method === "PATCH" || method === "PUT") return "update"
-  if (method === "DELETE") return "delete"
-  if (isRecord) return "get"
-  const { searchParams } = new URL(url)
-  if (searchParams.has("aggregate")) return "aggregate"
-  return searchParams.has("q") ? "search" : "list"
-}
-
-function isRead({ method }: Request): boolean {
-  return method === "GET" || method === "HEAD"
 }
 
 function subjectOf(caller: Caller, request: Request): string {
@@ -190,8 +140,7 @@ async function goAfterwards(
   startedAt: number,
 ): Promise<void> {
   const verdict = await asked
-  note(c.get("state"), charge, verdict, startedAt)
-  requirePass(verdict)
+  settle(c.get("state"), charge, verdict, startedAt)
   await next()
 }
 
@@ -200,7 +149,9 @@ function note(state: RequestState, { limits }: Charge, verdict: Verdict, started
   state.timing.limit = performance.now() - startedAt
 }
 
-function requirePass(verdict: Verdict): void {
+/** @throws SelvedgeError for a refusal. */
+function settle(state: RequestState, charge: Charge, verdict: Verdict, startedAt: number): void {
+  note(state, charge, verdict, startedAt)
   const refusal = refusalOf(verdict)
   if (refusal) throw refusal
 }

@@ -16,6 +16,8 @@ import { readJson } from "../body.ts"
 import { readPrecondition } from "../conditions.ts"
 import type { AppEnv } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
+import type { LimitMiddleware } from "../middleware/limit.ts"
+import type { BatchedWrite } from "../request-charge.ts"
 import { confirmCaller } from "../strict.ts"
 import { claimOf, writeHeaders } from "./collections.ts"
 
@@ -23,7 +25,11 @@ export const MOST_OPERATIONS = 100
 const METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 const PATH = /^\/v1\/([A-Za-z][A-Za-z0-9]*)(?:\/([^/?#]+))?$/
 
-export function batchRoute(app: Hono<AppEnv>, collections: Collections): void {
+export function batchRoute(
+  app: Hono<AppEnv>,
+  collections: Collections,
+  { spendBatch }: Pick<LimitMiddleware, "spendBatch">,
+): void {
   app.all("/v1/batch", async (c) => {
     if (c.req.method !== "POST") throw methodNotAllowed(["POST"])
     requireAcceptable(c.req.raw)
@@ -32,6 +38,10 @@ export function batchRoute(app: Hono<AppEnv>, collections: Collections): void {
     const body = await readJson(c.req.raw)
     const inputs = readOperations(body.json)
     if (inputs.some(({ path }) => collectionAt(collections, path).collection?.strict)) await confirmCaller(c)
+    await spendBatch(
+      c,
+      inputs.flatMap((input) => batchedWrite(collections, input)),
+    )
     const operations = inputs.map((operation, index) => {
       try {
         return compile(state.records, collections, operation, index)
@@ -82,6 +92,13 @@ function readOperations(body: unknown): Input[] {
     if (typeof operation.path !== "string") throw fault(`${at}/path`, "must be text").at(i)
     return operation
   })
+}
+
+/** Nothing for a path that is no collection's: it is refused later. */
+function batchedWrite(collections: Collections, { method, path, headers }: Input): BatchedWrite[] {
+  const { collection } = collectionAt(collections, path)
+  const hasVersion = isObject(headers) && Object.keys(headers).some((name) => name.toLowerCase() === "if-match")
+  return collection ? [{ collection: collection.name, method: method as string, hasVersion }] : []
 }
 
 function compile(
