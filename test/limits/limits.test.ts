@@ -308,6 +308,13 @@ test("limits that say something wrong are refused when they are defined", () => 
     routes: (app) => app.get("/v1/own", limited({ class: "nothing" }), (c) => c.text("")),
   })
   expect(() => createScenario(routed, env.FIXTURE)).toThrow("GET /v1/own: there is no class nothing")
+  const dear = defineBackend({
+    tables,
+    collections: {},
+    limits: { default: { limit: 5, windowS: 1 }, write: { limit: 50, windowS: 1 } },
+    routes: (app) => app.all("/v1/own", limited({ cost: 20 }), (c) => c.text("")),
+  })
+  expect(() => createScenario(dear, env.FIXTURE, Date.now, { limited: true })).toThrow("ALL /v1/own: the cost 20")
 })
 
 interface World {
