@@ -7,12 +7,12 @@ interface Operation {
   responses?: Record<string, { $ref?: string; headers?: Json }>
 }
 
-const HEALTH = /^\/health(?:\/|$)/
+const HEALTH = "/health"
 
-/** @param unlimited Paths, beside those of the health checks. */
+/** @param unlimited Paths, beside `/health`. */
 export function withLimits(paths: Record<string, Json>, unlimited: ReadonlySet<string>): Record<string, Json> {
   for (const [path, item] of Object.entries(paths)) {
-    if (HEALTH.test(path) || unlimited.has(path)) continue
+    if (path === HEALTH || unlimited.has(path)) continue
     for (const operation of Object.values(item) as Operation[]) {
       // of a plain handler nothing is known, and its parameters stand beside the operations
       if (operation.responses && Object.keys(operation.responses).join() !== "default") limitOperation(operation)
