@@ -66,8 +66,11 @@ export async function compare(
   return real
 }
 
-/** All of an answer but what names the request and the state of the database. */
+/** What names the request, the state of the database, and what its caller has left. */
+const OWN: readonly string[] = ["x-request-id", "selvedge-bookmark", "ratelimit"]
+
+/** All of an answer but these. */
 export function facts({ status, headers, text }: Answer) {
-  const others = [...headers].filter(([name]) => !["x-request-id", "selvedge-bookmark"].includes(name))
+  const others = [...headers].filter(([name]) => !OWN.includes(name))
   return { status, headers: Object.fromEntries(others), text: text.replace(/"requestId":"[^"]*"/, "") }
 }
