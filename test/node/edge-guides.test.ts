@@ -1,4 +1,4 @@
-/** The guide to caching, made real: its collections on a dev server, its requests from top to bottom. */
+/** The guides to caching and to limits, made real: their files on one dev server, their requests from top to bottom. */
 
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -12,14 +12,8 @@ import { filesOf, readGuide, Shell, stepsOf, take } from "./jobs-guide-fixture.t
 /** Inside the project, so that `selvedge` is found by its name. */
 const FOLDER = join(import.meta.dirname, ".caching-guide-tmp")
 const LONGEST_STEP_MS = 40_000
-const BACKEND = `import { defineBackend } from "selvedge"
-import { collections } from "./collections.ts"
-import * as tables from "./schema.ts"
-
-export const backend = defineBackend({ tables, collections, auth: { name: "The film shop" } })
-`
-
 const blocks = await readGuide("caching.md")
+const limits = await readGuide("limits.md")
 let state: string
 let port: number
 let dev: DevServer | undefined
@@ -32,8 +26,7 @@ beforeAll(async () => {
   await mkdir(join(FOLDER, "app"), { recursive: true })
   for (const name of ["schema.ts", "worker.ts", "env.d.ts"])
     await cp(join(PROJECT_ROOT, "app", name), join(FOLDER, "app", name))
-  await writeFile(join(FOLDER, "app/backend.ts"), BACKEND)
-  for (const [path, text] of filesOf(blocks, "ts")) await writeFile(join(FOLDER, path), text)
+  for (const [path, text] of filesOf([...blocks, ...limits], "ts")) await writeFile(join(FOLDER, path), text)
   dev = await startDevAt(port, "--persist-to", state, join(FOLDER, "app/worker.ts"))
 })
 
@@ -44,12 +37,19 @@ afterAll(async () => {
   if (state) await rm(state, { recursive: true, force: true })
 })
 
-describe("its requests are answered as it says", () => {
-  test.each(stepsOf(blocks))(
+describe("their requests are answered as they say", () => {
+  test.each(stepsOf([...blocks, ...limits]))(
     "$command",
     ({ command, status, shown }) => take({ command: here(command), status, shown }, shell),
     LONGEST_STEP_MS,
   )
+})
+
+test("an answer says what is left, as the guide shows", async () => {
+  const { headers } = await fetch(`http://localhost:${port}/v1/films?sort=title&limit=3`)
+  const [policy, left] = limits.find(({ language }) => language === "http")!.text.split("\n")
+  expect(`RateLimit-Policy: ${headers.get("RateLimit-Policy")}`).toBe(policy)
+  expect(`RateLimit: ${headers.get("RateLimit")}`.replace(/r=\d+/, "r=599")).toBe(left)
 })
 
 test("a list that is asked for again has the headers that it shows", async () => {
@@ -69,7 +69,7 @@ test("what is expanded by what only some may see is private", async () => {
   expect([headers.get("Cache-Control"), headers.get("Cache-Status")]).toEqual(["private, no-store", null])
 })
 
-test("its code compiles", () => {
+test("their code compiles", () => {
   expect(compile(FOLDER)).toBe("")
 })
 
