@@ -34,6 +34,14 @@ export type FilterNode =
 export const ALWAYS: FilterNode = { type: "constant", value: true }
 export const NEVER: FilterNode = { type: "constant", value: false }
 
+export function isAlways(filter: FilterNode): boolean {
+  return filter.type === "constant" && filter.value
+}
+
+export function isNever(filter: FilterNode): boolean {
+  return filter.type === "constant" && !filter.value
+}
+
 /** What a filter may name on one level. */
 export interface FilterScope {
   column(key: string): Column | undefined

@@ -1,6 +1,7 @@
 /** Who sees the same of a collection as everybody. */
 
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
+import { isAlways } from "./filter.ts"
 import type { Collection } from "./model.ts"
 import { accessFilter, visibleColumns } from "./visibility.ts"
 
@@ -16,6 +17,5 @@ export function hasSharedView(collection: Collection, caller: Caller): boolean {
 
 /** The rule is literally `true` for the caller. */
 function readsAll(collection: Collection, caller: Caller): boolean {
-  const filter = accessFilter(collection, "read", caller)
-  return filter.type === "constant" && filter.value
+  return isAlways(accessFilter(collection, "read", caller))
 }

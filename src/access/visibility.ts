@@ -4,7 +4,7 @@ import type { Caller } from "../core/caller.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import type { Column } from "../schema/columns.ts"
 import type { Action } from "./collection.ts"
-import { ALWAYS, FilterError, type FilterNode, type FilterScope, NEVER, parseFilter } from "./filter.ts"
+import { ALWAYS, FilterError, type FilterNode, type FilterScope, isNever, NEVER, parseFilter } from "./filter.ts"
 import type { Collection, ResolvedRelation } from "./model.ts"
 
 /** The rows on which a caller may do something: all, none, or those of a filter. A missing rule means none, and so does a missing scope. */
@@ -36,7 +36,7 @@ export function accessFilter(collection: Collection, action: Action, caller: Cal
 /** @throws SelvedgeError `unauthenticated` or `forbidden` when no row at all is allowed, before any look at an id. */
 export function requireAccess(collection: Collection, action: Action, caller: Caller): FilterNode {
   const filter = accessFilter(collection, action, caller)
-  if (filter.type === "constant" && !filter.value) throw refused(caller)
+  if (isNever(filter)) throw refused(caller)
   return filter
 }
 

@@ -2,7 +2,7 @@
 
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
-import { type Database, FRESHNESS } from "../db/database.ts"
+import { type Database, FRESHNESS, FRESHNESS_QUERY } from "../db/database.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { explainSession, freshSession, requireSession, standingQuery, standingSession } from "./fresh.ts"
 import { isKey, type Keys } from "./keys.ts"
@@ -69,8 +69,7 @@ async function writeBehind(
 ): Promise<ResultRow[][]> {
   requireSession(asker)
   try {
-    const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
-    const rows = await asker.db.write([check(asker), ...queries, freshness])
+    const rows = await asker.db.write([check(asker), ...queries, FRESHNESS_QUERY])
     asker.db.sawFreshness(rows.at(-1)![0]?.freshness)
     return rows.slice(1, -1)
   } catch (error) {

@@ -1,5 +1,7 @@
 /** Requests of one isolate that want the same at the same time: one makes it, the others take it. */
 
+import type { Later } from "../core/later.ts"
+import { inTime } from "../core/wait.ts"
 import { isOutage } from "./outage.ts"
 
 /** Whoever waits for another request takes over after this time: the other's client may have left, and its I/O with it. */
@@ -9,6 +11,7 @@ const MOST_LEADERS = 5
 /** Of requests whose clients have left, some may never end. */
 const MOST_FLIGHTS = 1_000
 const LATE = Symbol("late")
+const late = async (): Promise<typeof LATE> => LATE
 
 export class Flights<V> {
   readonly #flights = new Map<string, { readonly made: Promise<V>; readonly begunAt: number }>()
@@ -25,16 +28,11 @@ export class Flights<V> {
    * @param later Keeps the work alive when the client leaves.
    * @throws What `make` threw, or what it threw for another request, where that says nothing of the question.
    */
-  async share(
-    key: string,
-    make: () => Promise<V>,
-    isUsable: (value: V) => boolean,
-    later: (work: Promise<unknown>) => void,
-  ): Promise<V> {
+  async share(key: string, make: () => Promise<V>, isUsable: (value: V) => boolean, later: Later): Promise<V> {
     for (let leaders = 0; leaders < MOST_LEADERS; leaders++) {
       const flight = this.#flights.get(key)
       if (!flight) break
-      const value = await inTime(flight.made, FOLLOW_MS).catch((error: unknown) => {
+      const value = await inTime(flight.made, FOLLOW_MS, late).catch((error: unknown) => {
         if (isOutage(error)) throw error
         return undefined
       })
@@ -46,7 +44,7 @@ export class Flights<V> {
     return this.#lead(key, make, later)
   }
 
-  #lead(key: string, make: () => Promise<V>, later: (work: Promise<unknown>) => void): Promise<V> {
+  #lead(key: string, make: () => Promise<V>, later: Later): Promise<V> {
     const made = make()
     const flight = { made, begunAt: performance.now() }
     this.#flights.set(key, flight)
@@ -57,21 +55,4 @@ export class Flights<V> {
     later(made.then(land, land))
     return made
   }
-}
-
-/** @returns {@link LATE} when the time is over first. */
-export async function inTime<V>(work: Promise<V>, ms: number): Promise<V | typeof LATE> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<typeof LATE>((resolve) => {
-    timer = setTimeout(() => resolve(LATE), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-export function isLate(value: unknown): value is typeof LATE {
-  return value === LATE
 }

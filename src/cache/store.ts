@@ -3,9 +3,10 @@
 import type { CachePolicy } from "../access/cache-policy.ts"
 import type { Clock } from "../core/clock.ts"
 import { hashText } from "../core/hash.ts"
+import type { Later } from "../core/later.ts"
+import { inTime } from "../core/wait.ts"
 import type { Cost } from "../db/cost.ts"
 import { type Entry, writeEntry } from "./entry.ts"
-import { inTime, isLate } from "./flights.ts"
 import { NO_VERSIONS, newest, readVersions, VERSIONS_KEY, type Versions } from "./versions.ts"
 
 /** A read that takes longer has found nothing. */
@@ -29,7 +30,7 @@ export interface StoreOptions {
 export interface Asking {
   readonly cost: Cost
   /** Takes work that goes on after the answer. */
-  readonly later: (work: Promise<unknown>) => void
+  readonly later: Later
 }
 
 type Values = ReadonlyMap<string, string | null>
@@ -69,10 +70,11 @@ export class Store {
       this.#reads.set(name, read)
       later(read)
     }
-    const values = await inTime(read, READ_MS)
-    if (!isLate(values)) return values && (values.get(name) ?? null)
-    if (this.#reads.get(name) === read) this.#fail(name, `no answer within ${READ_MS} ms`)
-    return undefined
+    const values = await inTime(read, READ_MS, async () => {
+      if (this.#reads.get(name) === read) this.#fail(name, `no answer within ${READ_MS} ms`)
+      return undefined
+    })
+    return values && (values.get(name) ?? null)
   }
 
   async #get(name: string): Promise<Values | undefined> {

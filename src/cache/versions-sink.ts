@@ -4,6 +4,7 @@ import type { Collections } from "../access/model.ts"
 import type { Sink } from "../changes/sink.ts"
 import type { Change } from "../core/change.ts"
 import type { Clock } from "../core/clock.ts"
+import { wait } from "../core/wait.ts"
 import { readVersions, VERSIONS_KEY, type Versions, writeVersions } from "./versions.ts"
 
 /** KV takes one write a second of a key. */
@@ -44,7 +45,7 @@ export function versionsSink({ kv, tables, epoch, now, log }: VersionsSinkOption
     const wanted = changes.filter(({ table }) => tables.has(table))
     if (wanted.length === 0) return
     const waitMs = Math.min(PUT_EVERY_MS, putAt + PUT_EVERY_MS - now())
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    if (waitMs > 0) await wait(waitMs)
     const current = await epoch()
     try {
       known ??= readVersions(await kv.get(VERSIONS_KEY))

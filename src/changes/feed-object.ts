@@ -1,6 +1,7 @@
 /** The feed as a Durable Object: one for each database. */
 
 import { DurableObject } from "cloudflare:workers"
+import { wait } from "../core/wait.ts"
 import type { Feed, FeedStore } from "./feed.ts"
 import type { SinkStatus } from "./sink.ts"
 
@@ -50,7 +51,7 @@ export abstract class FeedObject extends DurableObject {
 
   async #gather(): Promise<void> {
     const waitMs = Math.min(GATHER_MS, this.#wokenAt + GATHER_MS - Date.now())
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    if (waitMs > 0) await wait(waitMs)
     this.#isGathering = false
     this.#wokenAt = Date.now()
   }

@@ -2,6 +2,7 @@
 
 import type { Change } from "../core/change.ts"
 import type { Clock } from "../core/clock.ts"
+import { inTime } from "../core/wait.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { type Cursor, START } from "./cursor.ts"
 import { renewEpoch } from "./epoch.ts"
@@ -162,7 +163,9 @@ export class Feed {
     const { refusedUpTo } = state.progress
     let { refusals } = state.progress
     try {
-      await inTime(state.sink.take(changes))
+      await inTime(state.sink.take(changes), LONGEST_TAKE_MS, () =>
+        Promise.reject(new Error(`it took longer than ${LONGEST_TAKE_MS} ms`)),
+      )
     } catch (error) {
       if (await this.#hasMoved(state, error)) return false
       if (!isAlone) {
@@ -230,16 +233,4 @@ export class Feed {
 
 function cursorOf({ seq, at, recordId }: Change): Cursor {
   return { seq, at, recordId }
-}
-
-async function inTime(work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${LONGEST_TAKE_MS} ms`)), LONGEST_TAKE_MS)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

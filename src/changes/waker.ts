@@ -1,6 +1,7 @@
 /** Wakes of the feed out of one isolate: after a write at once, under load one for many writes. */
 
 import type { Clock } from "../core/clock.ts"
+import { wait } from "../core/wait.ts"
 
 const GATHER_MS = 20
 
@@ -15,7 +16,7 @@ export function createWaker(wake: () => Promise<void>, now: Clock): () => Promis
     const waitMs = Math.min(GATHER_MS, sentAt + GATHER_MS - time)
     if (waitMs > 0) {
       plannedAt = time + waitMs
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
+      await wait(waitMs)
     }
     sentAt = now()
     plannedAt = 0

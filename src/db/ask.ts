@@ -1,6 +1,7 @@
 /** One call of D1: counted, cut off where it only reads, and made once more where that is safe. */
 
 import { SelvedgeError } from "../core/problem.ts"
+import { inTime, wait } from "../core/wait.ts"
 import type { Cost } from "./cost.ts"
 import { readFailure } from "./errors.ts"
 import type { Isolate } from "./isolate.ts"
@@ -55,7 +56,7 @@ async function onceOrTwice<T>(asker: Asker, call: Call, run: () => Promise<T>): 
 
 function once<T>(asker: Asker, call: Call, run: () => Promise<T>): Promise<T> {
   const answer = count(asker, call, run)
-  return call.isRead ? cutOff(answer) : answer
+  return call.isRead ? inTime(answer, LONGEST_READ_MS, () => Promise.reject(tooSlow())) : answer
 }
 
 async function count<T>({ isolate, cost }: Asker, { statements }: Call, run: () => Promise<T>): Promise<T> {
@@ -69,18 +70,7 @@ async function count<T>({ isolate, cost }: Asker, { statements }: Call, run: () 
   }
 }
 
-function cutOff<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(tooSlow()), LONGEST_READ_MS)
-    const ending = (end: (value: never) => void) => (value: unknown) => {
-      clearTimeout(timer)
-      end(value as never)
-    }
-    answer.then(ending(resolve), ending(reject))
-  })
-}
-
 function pause(): Promise<void> {
   const ms = SHORTEST_PAUSE_MS + Math.random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS)
-  return new Promise((resolve) => setTimeout(resolve, ms))
+  return wait(ms)
 }

@@ -14,6 +14,9 @@ import { WrittenTables } from "./written-tables.ts"
 export const FRESHNESS =
   "(SELECT value FROM _meta WHERE key = 'epoch') || '.' || coalesce((SELECT max(seq) FROM _changes), 0)"
 
+/** The same by itself, as the column `freshness`. */
+export const FRESHNESS_QUERY: Query = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
+
 /**
  * How fresh the answers must be: a caller's `Selvedge-Bookmark`, or a bookmark that D1 gave ourselves, null for the
  * primary. Undefined takes what is near.
@@ -125,7 +128,7 @@ export class Database {
   async catchUp(): Promise<void> {
     if (!this.#isBehind) return
     this.#isBehind = false
-    const [row] = await this.read({ sql: `SELECT ${FRESHNESS} AS freshness`, params: [] })
+    const [row] = await this.read(FRESHNESS_QUERY)
     this.sawFreshness(row?.freshness)
   }
 

@@ -11,6 +11,10 @@ export class WrittenTables {
   /** Whether any other table may be among them. */
   isOpen = false
 
+  get isEmpty(): boolean {
+    return !this.isOpen && this.names.size === 0
+  }
+
   /** @returns Whether the statement may write. */
   note(sql: string): boolean {
     if (READS.test(sql)) return false

@@ -7,6 +7,7 @@ import type { ResponseCache } from "../cache/response-cache.ts"
 import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
+import type { Later } from "../core/later.ts"
 import type { Cost } from "../db/cost.ts"
 import type { Database } from "../db/database.ts"
 import type { Atomic, AtomicStatement } from "../records/atomic.ts"
@@ -31,8 +32,6 @@ export interface RouteContext<C extends Definitions = Definitions> {
   /** Milliseconds since 1970. */
   readonly now: Clock
 }
-
-export type Later = (work: Promise<unknown>) => void
 
 /** One request, as the engine's own handlers see it. */
 export interface RequestState {

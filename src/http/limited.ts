@@ -4,6 +4,9 @@ import type { MiddlewareHandler } from "hono"
 import type { LimitUse } from "../access/limit-use.ts"
 import type { AppEnv } from "./context.ts"
 
+/** It asks nobody, and its caller is a machine that has to know. */
+export const UNLIMITED_PATH = "/health"
+
 const uses = new WeakMap<object, LimitUse>()
 
 /**

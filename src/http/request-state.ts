@@ -5,13 +5,14 @@ import type { Keys } from "../auth/keys.ts"
 import type { ResponseCache } from "../cache/response-cache.ts"
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Later } from "../core/later.ts"
 import { Database } from "../db/database.ts"
 import type { Isolate } from "../db/isolate.ts"
 import { createDispatcher, type DispatchOptions } from "../jobs/dispatch.ts"
 import { createEnqueue } from "../jobs/enqueue.ts"
 import type { RecordsContext } from "../records/context.ts"
 import type { Claim } from "../records/idempotency.ts"
-import type { Later, RequestState } from "./context.ts"
+import type { RequestState } from "./context.ts"
 
 /** What all requests of an isolate share. */
 export interface RequestSurroundings {

@@ -1,5 +1,7 @@
 /** Takes messages of the queue: claims their jobs, runs them side by side, and writes how they ended. */
 
+import type { Later } from "../core/later.ts"
+import { wait } from "../core/wait.ts"
 import { Database } from "../db/database.ts"
 import { claimQuery } from "./claim.ts"
 import { STANDARD_TIMEOUT_MS } from "./definition.ts"
@@ -34,13 +36,9 @@ const running = new Set<{ readonly overAt: number }>()
  *
  * @param later Takes work that may outlive the batch.
  */
-export async function consume(
-  messages: readonly QueueMessage[],
-  system: JobSystem,
-  later: (work: Promise<unknown>) => void,
-): Promise<void> {
+export async function consume(messages: readonly QueueMessage[], system: JobSystem, later: Later): Promise<void> {
   // by its own timer: the runtime takes an event for hung that only waits for what others do
-  while (countRunning(system.now()) >= MOST_RUNNING) await pause(ROOM_CHECK_MS)
+  while (countRunning(system.now()) >= MOST_RUNNING) await wait(ROOM_CHECK_MS)
   const jobs = await claim(messages, system)
   const dispatcher = createDispatcher({ ...system, later })
   const writeEnd = createEnds(system, (ids) => {
@@ -56,17 +54,13 @@ export async function consume(
     if (timeoutMs > MAY_OUTLIVE_MS && !system.isLocal) long.push(work)
     return work
   })
-  await Promise.race([Promise.all(all), pause(PATIENCE_MS)])
+  await Promise.race([Promise.all(all), wait(PATIENCE_MS)])
   await Promise.all(long)
 }
 
 function countRunning(now: number): number {
   for (const run of running) if (run.overAt <= now) running.delete(run)
   return running.size
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** @returns Nothing when the database is away: the queue brings the messages again. */

@@ -60,10 +60,10 @@ export async function withJobContext<V>(
   try {
     return await work(createJobContext(run, db, options))
   } finally {
-    if (db.written.isOpen || db.written.names.size > 0) {
+    if (!db.written.isEmpty) {
       // what the job has done stands, whether the database answers or not
       await db.catchUp().catch(() => {})
-      options.wrote(db.written, db.bookmark())
+      options.wrote(db.written, db.toldBookmark())
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Writes how attempts ended: those that come while a write is under way go together in the next one. */
 
+import { wait } from "../core/wait.ts"
 import { type EndedAttempt, endQueries, releasedIds } from "./end.ts"
 import { type JobSystem, writeJobs } from "./system.ts"
 
@@ -48,7 +49,7 @@ export function createEnds(system: Pick<JobSystem, "d1" | "now">, release: (ids:
   async function writeAgain({ ended, resolve, reject }: Waiting): Promise<void> {
     let failure: unknown
     for (const pauseMs of PAUSES_MS) {
-      await new Promise((done) => setTimeout(done, pauseMs))
+      await wait(pauseMs)
       try {
         return resolve((await write([ended])).has(ended.job.id))
       } catch (error) {

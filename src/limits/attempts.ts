@@ -2,6 +2,7 @@
 
 import { sha256 } from "../auth/secrets.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Later } from "../core/later.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import { addressKey } from "./address-key.ts"
 import { type EventFlow, GUESSING, type GuessFlow, type Limit, type Limits } from "./guessing.ts"
@@ -27,7 +28,7 @@ export interface Subject<F> {
 
 export interface Guess extends Subject<GuessFlow> {
   /** Takes work that may end after the answer, such as `waitUntil`. It rejects when a limiter can't be reached. */
-  readonly later: (work: Promise<unknown>) => void
+  readonly later: Later
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The Worker's side of the limits: what one isolate knows of its callers, and what it has on lease for them. */
 
 import type { Clock } from "../core/clock.ts"
+import type { Later } from "../core/later.ts"
 import type { LimitClass } from "./classes.ts"
 import { drain, drainMs, freeUnits, type Rule } from "./gcra.ts"
 import type { Answer, Ask, Report } from "./leases.ts"
@@ -30,7 +31,7 @@ export interface Spender {
   /** Counts the calls that are made for it. */
   readonly cost: { limiterCalls: number }
   /** Takes work that may outlive the answer, such as `waitUntil`. */
-  readonly later: (work: Promise<unknown>) => void
+  readonly later: Later
 }
 
 export interface Rates {

@@ -1,6 +1,5 @@
 /** The values of one statement. Placeholders are numbered, so that one value can stand in several places. */
 
-import type { FilterNode } from "../access/filter.ts"
 import { type Column, quote } from "../schema/columns.ts"
 import { placeholderFor, type Stored } from "../schema/values.ts"
 
@@ -44,12 +43,4 @@ function listedSql(index: number, value: Stored): string {
 
 export function ref(alias: string, column: Column): string {
   return `${alias}.${quote(column.name)}`
-}
-
-export function isAlways(filter: FilterNode): boolean {
-  return filter.type === "constant" && filter.value
-}
-
-export function isNever(filter: FilterNode): boolean {
-  return filter.type === "constant" && !filter.value
 }

@@ -1,13 +1,14 @@
 /** The one statement of a list or of a single record. */
 
 import type { FilterNode } from "../access/filter.ts"
+import { isAlways } from "../access/filter.ts"
 import type { Collection, Sort } from "../access/model.ts"
 import { FRESHNESS } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
 import { quote } from "../schema/columns.ts"
 import { jsonValue } from "../schema/triggers.ts"
 import type { Stored } from "../schema/values.ts"
-import { Bindings, isAlways } from "./bindings.ts"
+import { Bindings } from "./bindings.ts"
 import { filterSql, isDeep, setApart } from "./filter-sql.ts"
 import { beyond, type OrderKey, orderBy, orderKeys } from "./order.ts"
 import { type Projection, projectionSql } from "./projection.ts"

@@ -1,11 +1,12 @@
 /** Which columns and relations an answer holds, as one `json_array` in SQL and as a record on the wire. */
 
 import type { FilterNode } from "../access/filter.ts"
+import { isNever } from "../access/filter.ts"
 import type { ResolvedRelation } from "../access/model.ts"
 import { type Column, quote } from "../schema/columns.ts"
 import { jsonValue } from "../schema/triggers.ts"
 import { toWire } from "../schema/values.ts"
-import { type Bindings, isNever, ref } from "./bindings.ts"
+import { type Bindings, ref } from "./bindings.ts"
 import { filterSql } from "./filter-sql.ts"
 
 /** Records of a to-many relation, newest first. */

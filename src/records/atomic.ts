@@ -1,7 +1,7 @@
 /** `atomic([...])`: Drizzle statements, writes of records and expectations as one batch of D1. */
 
 import { ApplicationError, type ProblemDetail, SelvedgeError } from "../core/problem.ts"
-import { FRESHNESS } from "../db/database.ts"
+import { FRESHNESS_QUERY } from "../db/database.ts"
 import { readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { BuiltStatement, Query, ResultRow } from "../db/query.ts"
@@ -51,8 +51,7 @@ export async function runAtomic(
   const head = claim && answer ? claimQueries(claim, context.now(), keptAnswer(answer)) : []
   const parts = statements.map((statement, index) => queriesOf(statement, index))
   try {
-    const freshness = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
-    const rows = await context.db.write([...head, ...parts.flat(), freshness], { isRepeatable: head.length > 0 })
+    const rows = await context.db.write([...head, ...parts.flat(), FRESHNESS_QUERY], { isRepeatable: head.length > 0 })
     context.db.sawFreshness(rows.at(-1)?.[0]?.freshness)
     return share(statements, parts, rows.slice(head.length))
   } catch (error) {

@@ -1,11 +1,12 @@
 /** POST: a new record. */
 
+import { isAlways } from "../access/filter.ts"
 import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
-import { Bindings, isAlways } from "../query/bindings.ts"
+import { Bindings } from "../query/bindings.ts"
 import { type Column, defaultOf, quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"
 import type { RecordsContext } from "./context.ts"

@@ -2,7 +2,7 @@
 
 import { visibleColumns } from "../access/visibility.ts"
 import { SelvedgeError, validationFailed } from "../core/problem.ts"
-import { FRESHNESS } from "../db/database.ts"
+import { FRESHNESS_QUERY } from "../db/database.ts"
 import { type Failure, readFailure } from "../db/errors.ts"
 import { guard } from "../db/guard.ts"
 import type { Query, ResultRow } from "../db/query.ts"
@@ -12,8 +12,6 @@ import type { RecordsContext } from "./context.ts"
 import { type Claim, claimQueries, findAnswer, Recorder } from "./idempotency.ts"
 import type { Operation, WriteResult } from "./operation.ts"
 import { tooLarge } from "./size.ts"
-
-const FRESHNESS_QUERY: Query = { sql: `SELECT ${FRESHNESS} AS freshness`, params: [] }
 
 export interface Written {
   readonly results: WriteResult[]

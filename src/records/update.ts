@@ -1,11 +1,12 @@
 /** PATCH: some fields of a record (JSON Merge Patch, RFC 7396). */
 
 import type { FilterNode } from "../access/filter.ts"
+import { isAlways } from "../access/filter.ts"
 import type { Collection } from "../access/model.ts"
 import { requireAccess } from "../access/visibility.ts"
 import { guard } from "../db/guard.ts"
 import type { Query } from "../db/query.ts"
-import { Bindings, isAlways } from "../query/bindings.ts"
+import { Bindings } from "../query/bindings.ts"
 import { balanced } from "../query/filter-sql.ts"
 import { quote } from "../schema/columns.ts"
 import { placeholderFor, toStored } from "../schema/values.ts"

@@ -8,6 +8,7 @@ import { Feed } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
+import type { Later } from "../core/later.ts"
 import { Database } from "../db/database.ts"
 import type { WrittenTables } from "../db/written-tables.ts"
 import { mailJob } from "../http/auth/mail-job.ts"
@@ -53,8 +54,6 @@ export interface BackgroundOptions {
   readonly now: Clock
   readonly log: JobSystem["log"]
 }
-
-type Later = (work: Promise<unknown>) => void
 
 /** @param later Takes work that may outlive the event. */
 export function openJobs(options: BackgroundOptions, later: Later): JobSystem {

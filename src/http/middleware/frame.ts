@@ -5,8 +5,9 @@ import type { MiddlewareHandler } from "hono"
 import { authenticate } from "../../auth/authenticate.ts"
 import type { Tokens } from "../../auth/tokens.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
+import type { Later } from "../../core/later.ts"
 import { admin } from "../admin.ts"
-import type { AppEnv, Later } from "../context.ts"
+import type { AppEnv } from "../context.ts"
 import { completeHeaders } from "../reply.ts"
 import { OpenRequest, type RequestSurroundings } from "../request-state.ts"
 import { RequestRouteContext } from "../route-context.ts"
@@ -37,7 +38,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
     c.set("ctx", new RequestRouteContext(state))
     await next()
     const { status } = c.res
-    const mayHaveWritten = db.written.isOpen || db.written.names.size > 0
+    const mayHaveWritten = !db.written.isEmpty
     if (mayHaveWritten)
       await db
         .catchUp()

@@ -9,6 +9,7 @@ import { addressKey } from "../../limits/address-key.ts"
 import type { Charge, Limits } from "../../limits/charges.ts"
 import type { Rates, Verdict } from "../../limits/rates.ts"
 import type { AppEnv, RequestState } from "../context.ts"
+import { UNLIMITED_PATH } from "../limited.ts"
 import { problemResponse } from "../problem.ts"
 import { replaceAnswer, setRateHeaders } from "../reply.ts"
 import { type BatchedWrite, type Charging, createCharging, mayRunBeside } from "../request-charge.ts"
@@ -24,9 +25,6 @@ export interface LimitMiddleware extends Pick<Charging, "learnRoutes"> {
   /** What operations of a batch spend beside the batch. @throws SelvedgeError when they may not. */
   spendBatch(c: Context<AppEnv>, operations: readonly BatchedWrite[]): Promise<void>
 }
-
-/** It asks nobody, and its caller is a machine that has to know. */
-const HEALTH = "/health"
 
 /** @param identify Runs first: whoever is refused there counts by address, so that guessing tokens is limited too. */
 export function limit({ limits, rates, keys }: LimitOptions, identify: MiddlewareHandler<AppEnv>): LimitMiddleware {
@@ -55,18 +53,14 @@ export function limit({ limits, rates, keys }: LimitOptions, identify: Middlewar
 
   async function spendAndGo(c: Context<AppEnv>, next: Next): Promise<void> {
     const { caller } = c.get("state")
-    if (caller.kind === "service" || c.req.path === HEALTH) return next()
+    if (caller.kind === "service" || c.req.path === UNLIMITED_PATH) return next()
     const state = c.get("state")
     const charge = chargeFor(c)
     const startedAt = performance.now()
     const verdict = rates.spend(charge.limits, subjectOf(caller, c.req.raw), charge.cost, state)
-    if (!(verdict instanceof Promise)) {
-      settle(state, charge, verdict, startedAt)
-      return next()
-    }
-    return mayRunBeside(c.req)
-      ? goMeanwhile(c, next, charge, verdict, startedAt)
-      : goAfterwards(c, next, charge, verdict, startedAt)
+    if (verdict instanceof Promise && mayRunBeside(c.req)) return goMeanwhile(c, next, charge, verdict, startedAt)
+    settle(state, charge, verdict instanceof Promise ? await verdict : verdict, startedAt)
+    return next()
   }
 
   async function refuseStranger(c: Context<AppEnv>, error: unknown): Promise<never> {
@@ -130,18 +124,6 @@ async function goMeanwhile(
   const refusal = refusalOf(await verdict)
   if (refusal) replaceAnswer(c, problemResponse(refusal, c.req.path, state))
   else if (isLate) setRateHeaders(state, c.res.headers)
-}
-
-async function goAfterwards(
-  c: Context<AppEnv>,
-  next: Next,
-  charge: Charge,
-  asked: Promise<Verdict>,
-  startedAt: number,
-): Promise<void> {
-  const verdict = await asked
-  settle(c.get("state"), charge, verdict, startedAt)
-  await next()
 }
 
 function note(state: RequestState, { limits }: Charge, verdict: Verdict, startedAt: number): void {

@@ -1,5 +1,6 @@
 /** What limits add to every operation that is limited: 429, and the headers that tell how much is left. */
 
+import { UNLIMITED_PATH } from "../limited.ts"
 import { headerRefs, refusals } from "./answers.ts"
 import type { Json } from "./components.ts"
 
@@ -7,12 +8,10 @@ interface Operation {
   responses?: Record<string, { $ref?: string; headers?: Json }>
 }
 
-const HEALTH = "/health"
-
 /** @param unlimited Paths, beside `/health`. */
 export function withLimits(paths: Record<string, Json>, unlimited: ReadonlySet<string>): Record<string, Json> {
   for (const [path, item] of Object.entries(paths)) {
-    if (path === HEALTH || unlimited.has(path)) continue
+    if (path === UNLIMITED_PATH || unlimited.has(path)) continue
     for (const operation of Object.values(item) as Operation[]) {
       // of a plain handler nothing is known, and its parameters stand beside the operations
       if (operation.responses && Object.keys(operation.responses).join() !== "default") limitOperation(operation)

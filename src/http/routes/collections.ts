@@ -1,11 +1,11 @@
 /** `/v1/{collection}` and `/v1/{collection}/{id}`. */
 
 import type { Context, Hono } from "hono"
+import { isNever } from "../../access/filter.ts"
 import type { Collection, Collections, ResolvedRelation } from "../../access/model.ts"
 import { accessFilter, callerScope, refused, requireAccess } from "../../access/visibility.ts"
 import { invalidQuery, SelvedgeError } from "../../core/problem.ts"
 import { MOST_GROUPS, STANDARD_GROUPS } from "../../query/aggregate.ts"
-import { isNever } from "../../query/bindings.ts"
 import {
   AGGREGATE_PARAMETERS,
   GET_PARAMETERS,

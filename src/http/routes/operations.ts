@@ -3,7 +3,8 @@
 import type { Hono } from "hono"
 import type { Tokens } from "../../auth/tokens.ts"
 import type { SinkStatus } from "../../changes/sink.ts"
-import { type Database, FRESHNESS } from "../../db/database.ts"
+import { inTime } from "../../core/wait.ts"
+import { type Database, FRESHNESS_QUERY } from "../../db/database.ts"
 import { noParameters } from "../../query/parameters.ts"
 import type { AppEnv } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
@@ -48,7 +49,7 @@ export function operationRoutes(app: Hono<AppEnv>, { tokens, feed }: OperationOp
 }
 
 async function newestChange(db: Database): Promise<number> {
-  const [row] = await db.read({ sql: `SELECT ${FRESHNESS} AS freshness`, params: [] })
+  const [row] = await db.read(FRESHNESS_QUERY)
   const freshness = String(row?.freshness)
   db.sawFreshness(freshness)
   return Number(freshness.split(".")[1])
@@ -56,17 +57,13 @@ async function newestChange(db: Database): Promise<number> {
 
 /** @returns Undefined when it fails, or hangs. */
 async function probe<T>(check: () => Promise<T>): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer after ${LONGEST_PROBE_MS} ms`)), LONGEST_PROBE_MS)
-  })
   try {
-    return await Promise.race([check(), late])
+    return await inTime(check(), LONGEST_PROBE_MS, () =>
+      Promise.reject(new Error(`no answer after ${LONGEST_PROBE_MS} ms`)),
+    )
   } catch (error) {
     console.error(JSON.stringify({ level: "error", event: "dependency_unavailable", detail: String(error) }))
     return undefined
-  } finally {
-    clearTimeout(timer)
   }
 }
 
