@@ -5,6 +5,8 @@ declare namespace Cloudflare {
     LIMITER: DurableObjectNamespace<import("selvedge/worker").Limiter>
     FEED: DurableObjectNamespace<import("./worker.ts").Feed>
     CLOCK: DurableObjectNamespace<import("./worker.ts").Clock>
+    HUB: DurableObjectNamespace<import("./worker.ts").Hub>
+    TOPIC: DurableObjectNamespace<import("./worker.ts").Topic>
     JOBS: Queue<{ id: string }>
     ASSETS: Fetcher
     /** At least 32 random characters; encrypts the signing keys. */

@@ -8,6 +8,7 @@ import type { Backend } from "../index.ts"
 import { CLOCK_NAME } from "../jobs/clock.ts"
 import type { ClockStub, JobMessage } from "../jobs/dispatch.ts"
 import type { Limiter } from "../limits/limiter.ts"
+import type { HubStub, LiveNamespace, TopicStub } from "../live/objects.ts"
 import type { EmailBinding } from "../mail/cloudflare.ts"
 import { openTransport } from "../mail/transport.ts"
 import type { BackgroundOptions } from "./background.ts"
@@ -31,6 +32,8 @@ export interface Env {
   LIMITER: DurableObjectNamespace<Limiter>
   FEED: Namespace<FeedStub>
   CLOCK: Namespace<ClockStub>
+  HUB: LiveNamespace<HubStub>
+  TOPIC: LiveNamespace<TopicStub>
   JOBS: Queue<JobMessage>
   /** At least 32 random characters; everything that is signed, encrypted or peppered goes back to it. */
   SELVEDGE_SECRET: string

@@ -3,6 +3,8 @@
 import { FeedObject, type FeedSurroundings } from "../changes/feed-object.ts"
 import type { Backend } from "../index.ts"
 import { ClockObject } from "../jobs/clock.ts"
+import { HubObject } from "../live/hub-object.ts"
+import { TopicObject } from "../live/topic-object.ts"
 import { backgroundOf, type Env, log, now } from "./env.ts"
 
 /**
@@ -10,6 +12,8 @@ import { backgroundOf, type Env, log, now } from "./env.ts"
  * const objects = createObjects(backend)
  * export class Feed extends objects.Feed {}
  * export class Clock extends objects.Clock {}
+ * export class Hub extends objects.Hub {}
+ * export class Topic extends objects.Topic {}
  */
 export function createObjects(backend: Backend) {
   class Feed extends FeedObject {
@@ -27,5 +31,11 @@ export function createObjects(backend: Backend) {
       return { tick: this.#tick, now, log }
     }
   }
-  return { Feed, Clock }
+  class Hub extends HubObject {}
+  class Topic extends TopicObject {
+    protected override hubs() {
+      return (this.env as unknown as Env).HUB
+    }
+  }
+  return { Feed, Clock, Hub, Topic }
 }

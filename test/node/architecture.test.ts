@@ -20,7 +20,7 @@ const RANK: Record<string, number> = {
   query: 4,
   limits: 4,
   cache: 4,
-  live: 4,
+  live: 7,
   records: 5,
   jobs: 6,
   webhooks: 7,

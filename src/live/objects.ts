@@ -1,0 +1,77 @@
+/** Topics and hubs as they see each other: through RPC, as plain data. */
+
+import type { Change } from "../core/change.ts"
+import type { CallerChange, ChannelMessage, Member, PresentMember, Push } from "../core/live.ts"
+
+/** What a channel keeps of its messages; whichever bound comes first. */
+export interface History {
+  readonly messages: number
+  /** Milliseconds; undefined for any age. */
+  readonly maxAgeMs: number | undefined
+}
+
+/** A topic's answer to a hub that wants its pushes. Whatever comes after it is pushed. */
+export interface Entered {
+  /** The position of the newest item; 0 before the first. */
+  readonly last: number
+}
+
+/** How one socket joins a channel. */
+export interface JoinOrder {
+  readonly hub: string
+  readonly connection: string
+  readonly history: History | undefined
+  /** Whom to list as present; undefined for one who only watches. */
+  readonly member: PresentMember | undefined
+  /** The place in the log to go on from: `born` and `seq` of the last message that the client has. */
+  readonly since: { readonly born: string; readonly seq: number } | undefined
+}
+
+export interface Joined extends Entered {
+  /** Names the log: numbers of another one mean nothing. Sorts by time. */
+  readonly born: string
+  /** Whether `messages` are exactly those after `since`; else they are the newest that are kept. Oldest first. */
+  readonly isResumed: boolean
+  readonly messages: readonly ChannelMessage[]
+  /** Everybody who is there, and the version of that. */
+  readonly members: readonly PresentMember[]
+  readonly presenceVersion: number
+}
+
+export interface PublishOrder {
+  readonly history: History | undefined
+  readonly event: string
+  /** JSON text. */
+  readonly data: string
+  readonly from: Member
+}
+
+/** The topic, as hubs, the feed and the Worker call it. Its name says what it is: see `core/live.ts`. */
+export interface TopicStub {
+  /** A table's changes or callers, out of the feed, in order. Those it has had are passed over. */
+  push(order: {
+    readonly changes?: readonly Change[]
+    readonly callers?: readonly CallerChange[]
+    readonly bookmark?: string | undefined
+  }): Promise<void>
+  /** Makes the hub one of those that get pushes. */
+  enter(hub: string): Promise<Entered>
+  /** The same for a channel, with what a client is shown first. */
+  join(order: JoinOrder): Promise<Joined>
+  /** Messages after `seq` that are still kept, for a hub that has missed a push. `isWhole`: none is missing. */
+  missed(seq: number): Promise<{ readonly messages: readonly ChannelMessage[]; readonly isWhole: boolean }>
+  publish(order: PublishOrder): Promise<{ readonly seq: number; readonly born: string }>
+  /** Lists a socket's member, changes what it tells, or takes it off the list. */
+  present(hub: string, connection: string, member: PresentMember | undefined): Promise<void>
+}
+
+/** The hub, as topics call it; clients reach it by `fetch`. */
+export interface HubStub {
+  fetch(request: Request): Promise<Response>
+  /** Resolves when what is due to each socket has been sent. @returns How many sockets listen to the topic. */
+  deliver(push: Push): Promise<number>
+}
+
+export interface LiveNamespace<S> {
+  getByName(name: string, options?: { locationHint?: DurableObjectLocationHint }): S
+}
