@@ -43,6 +43,11 @@ export interface CallerChange {
 /** What a topic hands to a hub, in the topic's order. */
 export interface Push {
   readonly topic: string
+  /**
+   * The history that positions belong to: the database's epoch for tables and callers, for a channel when its log was
+   * begun. Positions of another one mean nothing.
+   */
+  readonly epoch: string
   /** The position before the first item: a hub that stands before it has missed something. */
   readonly previous: number
   /** The position after the last item. */

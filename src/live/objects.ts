@@ -12,6 +12,8 @@ export interface History {
 
 /** A topic's answer to a hub that wants its pushes. Whatever comes after it is pushed. */
 export interface Entered {
+  /** That of a push; empty before the first. */
+  readonly epoch: string
   /** The position of the newest item; 0 before the first. */
   readonly last: number
 }
@@ -23,13 +25,12 @@ export interface JoinOrder {
   readonly history: History | undefined
   /** Whom to list as present; undefined for one who only watches. */
   readonly member: PresentMember | undefined
-  /** The place in the log to go on from: `born` and `seq` of the last message that the client has. */
-  readonly since: { readonly born: string; readonly seq: number } | undefined
+  /** The place in the log to go on from: that of the last message that the client has. */
+  readonly since: { readonly epoch: string; readonly seq: number } | undefined
 }
 
+/** Its epoch is when the log was begun: 12 hexadecimal digits, so that it sorts by time. */
 export interface Joined extends Entered {
-  /** Names the log: numbers of another one mean nothing. Sorts by time. */
-  readonly born: string
   /** Whether `messages` are exactly those after `since`; else they are the newest that are kept. Oldest first. */
   readonly isResumed: boolean
   readonly messages: readonly ChannelMessage[]
@@ -50,6 +51,8 @@ export interface PublishOrder {
 export interface TopicStub {
   /** A table's changes or callers, out of the feed, in order. Those it has had are passed over. */
   push(order: {
+    /** Of the database; another than before means that positions begin anew. */
+    readonly epoch: string
     readonly changes?: readonly Change[]
     readonly callers?: readonly CallerChange[]
     readonly bookmark?: string | undefined
@@ -60,7 +63,7 @@ export interface TopicStub {
   join(order: JoinOrder): Promise<Joined>
   /** Messages after `seq` that are still kept, for a hub that has missed a push. `isWhole`: none is missing. */
   missed(seq: number): Promise<{ readonly messages: readonly ChannelMessage[]; readonly isWhole: boolean }>
-  publish(order: PublishOrder): Promise<{ readonly seq: number; readonly born: string }>
+  publish(order: PublishOrder): Promise<{ readonly seq: number; readonly epoch: string }>
   /** Lists a socket's member, changes what it tells, or takes it off the list. */
   present(hub: string, connection: string, member: PresentMember | undefined): Promise<void>
 }
