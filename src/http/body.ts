@@ -1,9 +1,9 @@
 /** Request bodies: JSON in UTF-8, bounded in size and depth, and the forms of our own pages. */
 
+import { isDeeper, MOST_JSON_DEPTH } from "../core/json-depth.ts"
 import { SelvedgeError } from "../core/problem.ts"
 
 export const MOST_BODY_BYTES = 1024 * 1024
-const MOST_JSON_DEPTH = 32
 const FORM = "application/x-www-form-urlencoded"
 const MOST_FORM_BYTES = 16 * 1024
 /** RFC 7396 */
@@ -85,11 +85,4 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
 
 function tooLarge(most: number): SelvedgeError {
   return new SelvedgeError("payload_too_large", `A body may hold ${most} bytes.`)
-}
-
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null) return false
-  if (depth === 0) return true
-  for (const item of Object.values(value)) if (isDeeper(item, depth - 1)) return true
-  return false
 }

@@ -1,7 +1,7 @@
 /** Refusals and response headers, shared by all operations. */
 
 import { type ProblemCode, SelvedgeError } from "../../core/problem.ts"
-import { toProblem } from "../problem.ts"
+import { toProblem } from "../../core/problem-document.ts"
 import type { Json } from "./components.ts"
 
 interface Refusal {

@@ -5,6 +5,7 @@ import { redeemLink } from "../../../auth/email-links.ts"
 import { resetPassword } from "../../../auth/password-reset.ts"
 import { verifyEmail } from "../../../auth/verify-email.ts"
 import { SelvedgeError } from "../../../core/problem.ts"
+import { STATUS_OF } from "../../../core/problem-document.ts"
 import {
   answerPage,
   complaint,
@@ -17,7 +18,6 @@ import {
 import { type AuthService, authContext } from "../../auth/service.ts"
 import { readForm } from "../../body.ts"
 import type { AppEnv } from "../../context.ts"
-import { STATUS_OF } from "../../problem.ts"
 
 const MOST_TOKEN = 512
 
