@@ -3,6 +3,7 @@
 import { generateSQLiteDrizzleJson } from "drizzle-kit/api"
 import { is, type SQL, SQL as SqlExpression } from "drizzle-orm"
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
+import { callerTriggers } from "../../src/schema/caller-triggers.ts"
 import type { Column } from "../../src/schema/columns.ts"
 import { searchTable } from "../../src/schema/search-table.ts"
 import { type TableModel, tableModel } from "../../src/schema/table-model.ts"
@@ -74,7 +75,7 @@ function describeTable(model: TableModel, kit: KitTable, searched: readonly Colu
       keys: index.columns.map((key) => text(`index ${index.name}`, key)),
       where: index.where ? text(`index ${index.name}`, index.where) : null,
     })),
-    triggers: [...recordTriggers(model), ...(search?.triggers ?? [])],
+    triggers: [...recordTriggers(model), ...callerTriggers(model), ...(search?.triggers ?? [])],
     search: search ? { name: search.name, create: search.create, rebuild: search.rebuild } : null,
   }
 }

@@ -14,7 +14,8 @@ const ITEMS_PER_ARRAY = 30
 /** Columns of personal data: their changes are noted without their content, so that a deleted account leaves none. */
 const PERSONAL: Readonly<Record<string, readonly string[]>> = { _users: ["email", "name"] }
 
-const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+/** Milliseconds since 1970, by the clock of the database. */
+export const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 export interface Trigger {
   readonly name: string
@@ -78,7 +79,7 @@ function deleteTrigger(model: TableModel): Trigger {
   )
 }
 
-function trigger(name: string, event: string, condition: string | undefined, body: string): Trigger {
+export function trigger(name: string, event: string, condition: string | undefined, body: string): Trigger {
   const when = condition ? `\nWHEN ${condition}` : ""
   return { name, sql: `CREATE TRIGGER ${quote(name)} ${event}${when}\nBEGIN\n  ${body}\nEND` }
 }
