@@ -75,6 +75,8 @@ export interface Collection {
   readonly ifMatchRequired: boolean
   /** Whether the caller is asked for in the database before anything is read or written. */
   readonly strict: boolean
+  /** Whether its lists can be subscribed to. */
+  readonly live: boolean
   /** Undefined where nothing is kept. */
   readonly cache: CachePolicy | undefined
   readonly limit: CollectionLimits
@@ -167,12 +169,20 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
     jobs: options.jobs ?? {},
     ifMatchRequired: options.ifMatch === "required",
     strict: options.strict === true,
+    live: isLive(name, options),
     cache: options.cache && cachePolicy(`${name}.cache`, options.cache),
     limit: options.limit ?? {},
   }
 }
 
-function once(schema: InputSchema): () => z.ZodType {
+/** Made at its first use. */
+function isLive(name: string, { live = false, access }: CollectionDefinition["options"]): boolean {
+  if (typeof live !== "boolean") fail(`${name}.live`, `${live} says neither yes nor no`, "write live: true")
+  if (live && !access.read) fail(`${name}.live`, "nobody may read the collection", "add a rule for reading")
+  return live
+}
+
+export function once(schema: InputSchema): () => z.ZodType {
   if (typeof schema !== "function") return () => schema
   let made: z.ZodType | undefined
   return () => {

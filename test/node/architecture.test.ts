@@ -42,7 +42,7 @@ const HOMES: Record<string, readonly string[]> = {
   uuid: ["schema", "auth"],
   croner: ["jobs"],
   standardwebhooks: ["webhooks"],
-  zod: ["access", "schema", "jobs", "webhooks", "http", ""],
+  zod: ["access", "schema", "jobs", "webhooks", "live", "http", ""],
   "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "jobs", "http", ""],
 }
 

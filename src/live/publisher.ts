@@ -1,0 +1,45 @@
+/** Publishes into channels from routes and jobs. */
+
+import { ANONYMOUS, type Caller, SERVICE } from "../core/caller.ts"
+import { channelTopic, type Member } from "../core/live.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import type { ChannelHandle, LivePublisher } from "../core/publish.ts"
+import type { Channels } from "./channels.ts"
+import { messageText } from "./message-text.ts"
+import type { LiveNamespace, PublishOrder, TopicStub } from "./objects.ts"
+
+/** @param topics Asked when something is published, and not before. */
+export function createPublisher(channels: Channels, topics: LiveNamespace<TopicStub>): LivePublisher {
+  return {
+    async publish(handle, params, event, data, { as = SERVICE } = {}) {
+      const channel = channelOf(channels, handle)
+      const name = channel.name(params)
+      const text = messageText(channel.check(event, data))
+      const order = { history: channel.history, event, data: text, from: memberOf(as) }
+      const { epoch, seq } = await send(topics, channelTopic(name), order)
+      return { seq: `${epoch}.${String(seq).padStart(16, "0")}` }
+    },
+  }
+}
+
+function channelOf(channels: Channels, { pattern }: ChannelHandle) {
+  const channel = channels.find((candidate) => candidate.pattern === pattern)
+  if (channel) return channel
+  throw new TypeError(
+    `channel ${pattern}: the backend has no such channel; export it from the module of defineBackend({ channels })`,
+  )
+}
+
+/** The id of the anonymous caller is no text to show. */
+function memberOf({ id }: Caller): Member {
+  return { id: id === ANONYMOUS.id ? "anonymous" : id }
+}
+
+async function send(topics: LiveNamespace<TopicStub>, topic: string, order: PublishOrder) {
+  try {
+    return await topics.getByName(topic).publish(order)
+  } catch (cause) {
+    const headers = { "Retry-After": "1" }
+    throw new SelvedgeError("overloaded", "The channel can't be reached at the moment.", { headers, cause })
+  }
+}
