@@ -2,8 +2,10 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin"
 import { defineConfig } from "vitest/config"
 import { planMigration } from "./scripts/migrate/plan.ts"
 import { EMPTY } from "./scripts/migrate/table-schema.ts"
+import type { Backend } from "./src/index.ts"
 import { engineTables } from "./src/schema/engine-tables.ts"
 import { backend } from "./test/fixture/backend.ts"
+import { backend as liveBackend } from "./test/live/app/backend.ts"
 
 /** Tests of the engine run in workerd on real D1; tests of scripts and of whole processes run in Node. */
 export default defineConfig({
@@ -17,7 +19,7 @@ export default defineConfig({
               bindings: {
                 SELVEDGE_SECRET: "a secret for tests, with more than 32 characters",
                 TEST_MIGRATIONS: await readD1Migrations("./migrations"),
-                TEST_FIXTURE: (await planFixture()).statements,
+                TEST_FIXTURE: (await planFixture(backend)).statements,
                 TEST_LONG: process.env.SELVEDGE_LONG ?? "",
               },
               d1Databases: ["FIXTURE", "REPLICA"],
@@ -45,20 +47,43 @@ export default defineConfig({
         },
       },
       {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./test/live/app/wrangler.toml" },
+            miniflare: {
+              bindings: {
+                SELVEDGE_SECRET: "a secret for tests, with more than 32 characters",
+                TEST_FIXTURE: (await planFixture(liveBackend)).statements,
+                TEST_LONG: process.env.SELVEDGE_LONG ?? "",
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "live",
+          include: ["test/live/**/*.test.ts"],
+          setupFiles: ["./test/live/setup.ts"],
+          isolate: false,
+          maxWorkers: 1,
+          testTimeout: 30_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
         test: {
           name: "node",
           include: ["test/node/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
   },
 })
 
-function planFixture() {
+function planFixture(backend: Pick<Backend, "collections" | "tables">) {
   const collections = [...backend.collections.values()]
   return planMigration({
     previous: EMPTY,
