@@ -88,6 +88,8 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   limit?: CollectionLimits
   /** Keeps answers near the callers; only for a collection that everybody may read, by a rule that is simply true. */
   cache?: CacheOptions
+  /** Lets callers subscribe to its lists, by WebSocket and as events. Changes of fields that a caller may not read stay hidden. */
+  live?: boolean
   /**
    * Asks the database about the caller before each request, at the cost of one trip: the session must still stand, and
    * the roles are those of this moment. Else a signed-out, banned or deleted user's access token works until it expires,

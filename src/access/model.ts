@@ -175,13 +175,13 @@ function compileCollection(name: string, { table, options }: CollectionDefinitio
   }
 }
 
-/** Made at its first use. */
 function isLive(name: string, { live = false, access }: CollectionDefinition["options"]): boolean {
   if (typeof live !== "boolean") fail(`${name}.live`, `${live} says neither yes nor no`, "write live: true")
   if (live && !access.read) fail(`${name}.live`, "nobody may read the collection", "add a rule for reading")
   return live
 }
 
+/** Made at its first use. */
 export function once(schema: InputSchema): () => z.ZodType {
   if (typeof schema !== "function") return () => schema
   let made: z.ZodType | undefined

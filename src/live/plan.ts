@@ -1,9 +1,19 @@
 /** What a live query is, once it is understood. */
 
 import type { FilterNode } from "../access/filter.ts"
-import type { Collection } from "../access/model.ts"
+import type { Collection, Collections } from "../access/model.ts"
+import { callerScope, requireAccess } from "../access/visibility.ts"
+import type { Caller } from "../core/caller.ts"
+import { hashText } from "../core/hash.ts"
+import { invalidQuery, SelvedgeError } from "../core/problem.ts"
 import type { Projection } from "../query/projection.ts"
-import type { ListRequest } from "../records/read.ts"
+import { project } from "../query/selection.ts"
+import { type ListRequest, sortOf } from "../records/read.ts"
+import type { TableModel } from "../schema/table-model.ts"
+import { notesWholeRows } from "../schema/triggers.ts"
+import { reachedByFilter, reachedByProjection } from "./reach.ts"
+import { readObject, readSearch } from "./read-input.ts"
+import { viewText } from "./view.ts"
 
 /** A query as it came: the object of a frame, or the query string of a URL. */
 export type LiveInput = { readonly query: unknown } | { readonly search: string }
@@ -30,4 +40,51 @@ export interface ViewChange {
   readonly op: "added" | "modified" | "removed"
   readonly recordId: string
   readonly record?: string
+}
+
+const SHORTEST_TAG = 6
+
+/**
+ * @throws SelvedgeError `not_found` for a collection that is unknown or not live, `unauthenticated` or `forbidden` where
+ * the caller may read nothing of it, `invalid_query` that names the parameter for what it can't be asked.
+ */
+export function planLive(collections: Collections, caller: Caller, name: string, input: LiveInput): LivePlan {
+  const collection = collections.get(name)
+  if (!collection?.live) throw new SelvedgeError("not_found", "There is no such live collection.")
+  const access = requireAccess(collection, "read", caller)
+  const scope = callerScope(collection, caller)
+  const request = "search" in input ? readSearch(input.search, scope) : readObject(input.query, scope)
+  const { filter } = request
+  const { sort, reversed } = sortOf(collection, caller, request.sort, undefined)
+  const projection = project(collection, caller, request)
+  const related = [
+    ...noted("collection", reachedByFilter(access)),
+    ...noted("filter", reachedByFilter(filter)),
+    ...noted("expand", reachedByProjection(projection)),
+  ]
+  const view = viewText(collection, access, filter, projection)
+  const order = `${reversed ? "-" : ""}${sort!.text}`
+  return {
+    collection,
+    follows: related.length === 0 && notesWholeRows(collection.table),
+    tables: [...new Set([collection.table.name, ...related])],
+    access,
+    filter,
+    projection,
+    request,
+    view,
+    tag: tagOf(caller, [view, order, request.limit]),
+  }
+}
+
+/** @returns SQL names. A table without record columns has no changes that would say when to look again. */
+function noted(parameter: string, tables: readonly TableModel[]): string[] {
+  if (tables.some(({ isRecord }) => !isRecord))
+    throw invalidQuery(parameter, "leads to records whose changes aren't noted, so it can't be live")
+  return tables.map(({ name }) => name)
+}
+
+function tagOf({ kind, id, roles, scopes }: Caller, query: readonly unknown[]): string {
+  const who = [kind, id, [...roles].sort(), scopes ? [...scopes].sort() : null]
+  return hashText(JSON.stringify([...query, ...who])).padStart(SHORTEST_TAG, "0")
 }

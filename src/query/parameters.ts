@@ -16,6 +16,8 @@ export const LIST_PARAMETERS = ["filter", "sort", "limit", "after", "before", "f
 export const AGGREGATE_PARAMETERS = ["aggregate", "group", "filter", "q", "limit"] as const
 export const GET_PARAMETERS = ["fields", "expand"] as const
 const ALL_PARAMETERS: readonly string[] = [...LIST_PARAMETERS, ...AGGREGATE_PARAMETERS]
+/** What doesn't change which records there are to page through. */
+const NO_FILTERS = ["sort", "limit", "after", "before", "fields", "expand", "count"]
 
 const SIMPLE = /^([A-Za-z][A-Za-z0-9]*)(?:\[([A-Za-z]+)\])?$/
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
@@ -73,11 +75,30 @@ export function readFilter(
       parts.push(parse(name, { [column.key]: { [op]: operand(name, column, op, value) } }, scope))
     } else if (!allowed.includes(name)) throw unknownParameter(name)
   }
-  const filter = all(parts)
-  if (parts.length > 1 && countConditions(filter) > MOST_FILTER_CONDITIONS) {
-    throw invalidQuery("filter", `there are more than ${MOST_FILTER_CONDITIONS} conditions`)
+  return together(parts)
+}
+
+/**
+ * The same of an object whose values are JSON: `{ year: { gte: 1999 }, filter: { or: [] } }`.
+ * @throws SelvedgeError `invalid_query` that names the parameter.
+ */
+export function readFilterObject(query: object, allowed: readonly string[], scope: FilterScope): FilterNode {
+  const parts: FilterNode[] = []
+  for (const [name, value] of Object.entries(query)) {
+    if (name === "filter") parts.push(parse(name, value, scope))
+    else if (!ALL_PARAMETERS.includes(name)) {
+      const column = scope.column(name)
+      if (!column) throw unknownParameter(name.toWellFormed())
+      parts.push(parse(name, { [column.key]: value }, scope))
+    } else if (!allowed.includes(name)) throw unknownParameter(name)
   }
-  return filter
+  return together(parts)
+}
+
+/** The same text for the same filters, whatever their order in the URL. */
+export function filterTextOf(parameters: Iterable<readonly [name: string, value: string]>): string {
+  const filters = [...parameters].filter(([name]) => !NO_FILTERS.includes(name))
+  return JSON.stringify(filters.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** @throws SelvedgeError `invalid_query` outside 1 to `most`. */
@@ -96,6 +117,14 @@ export function readNames(parameters: ReadonlyMap<string, string>, name: string)
   const names = text.split(",")
   if (names.some((part) => part === "")) throw invalidQuery(name, "takes names separated by commas")
   return names
+}
+
+function together(parts: readonly FilterNode[]): FilterNode {
+  const filter = all(parts)
+  if (parts.length > 1 && countConditions(filter) > MOST_FILTER_CONDITIONS) {
+    throw invalidQuery("filter", `there are more than ${MOST_FILTER_CONDITIONS} conditions`)
+  }
+  return filter
 }
 
 function unknownParameter(name: string): Error {

@@ -42,6 +42,11 @@ export interface Read<V> {
   readonly reads: Reads | undefined
 }
 
+export interface ListRead extends Read<Page> {
+  /** What `page.next` would be, had the first `count` records been asked for, 1 or more. */
+  nextAfter(count: number): string | null
+}
+
 export interface AggregateRequest {
   readonly filter: FilterNode
   /** The relations that it names; without them the answer is nobody else's. */
@@ -57,7 +62,7 @@ export async function listRecords(
   context: RecordsContext,
   collection: Collection,
   request: ListRequest,
-): Promise<Read<Page>> {
+): Promise<ListRead> {
   const access = requireAccess(collection, "read", context.caller)
   const search = searchOf(collection, context.caller, request.q)
   const { sort, reversed } = sortOf(collection, context.caller, request.sort, search)
@@ -78,9 +83,12 @@ export async function listRecords(
     total: request.total ?? false,
   }
   const row = await readOne(context, listQuery(plan))
+  const rows = JSON.parse(row.data as string) as unknown[][]
+  const value = toPage(plan, hash, rows, row.total as number | undefined)
   return {
-    value: toPage(plan, hash, JSON.parse(row.data as string), row.total as number | undefined),
+    value,
     reads: sharedReads(collection, context.caller, request.followed, plan.projection),
+    nextAfter: (count) => (count < rows.length ? cursorOf(plan, hash, rows[count - 1]!) : value.page.next),
   }
 }
 
@@ -151,7 +159,7 @@ function searchOf(collection: Collection, caller: Caller, q: string | undefined)
 }
 
 /** The declared order that `text` names, or begins, or turns round; without a text the rank of a search, else the first. */
-function sortOf(
+export function sortOf(
   collection: Collection,
   caller: Caller,
   text: string | undefined,
@@ -195,7 +203,7 @@ function toPage(plan: ListPlan, hash: string, rows: unknown[][], total: number |
   if (more) rows.pop()
   const backward = plan.page?.direction === "before"
   if (backward) rows.reverse()
-  const cursor = (values: unknown[]) => encodeCursor(extraValue(plan.projection, values, 0) as Stored[], hash)
+  const cursor = (values: unknown[]) => cursorOf(plan, hash, values)
   const [first, last] = [rows[0], rows.at(-1)]
   const hasNext = backward ? rows.length > 0 : more
   const hasPrevious = backward ? more : plan.page !== undefined && rows.length > 0
@@ -207,4 +215,8 @@ function toPage(plan: ListPlan, hash: string, rows: unknown[][], total: number |
       ...(total !== undefined && { total }),
     },
   }
+}
+
+function cursorOf({ projection }: ListPlan, hash: string, values: unknown[]): string {
+  return encodeCursor(extraValue(projection, values, 0) as Stored[], hash)
 }

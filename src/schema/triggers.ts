@@ -22,6 +22,11 @@ export interface Trigger {
   readonly sql: string
 }
 
+/** Whether a change of the table tells the whole row. */
+export function notesWholeRows(model: TableModel): boolean {
+  return model.isRecord && !PERSONAL[model.name]
+}
+
 /** @returns The triggers in the order of their creation; empty for a table without record columns. */
 export function recordTriggers(model: TableModel): Trigger[] {
   if (!model.isRecord) return []

@@ -8,6 +8,7 @@ import { invalidQuery, SelvedgeError } from "../../core/problem.ts"
 import { MOST_GROUPS, STANDARD_GROUPS } from "../../query/aggregate.ts"
 import {
   AGGREGATE_PARAMETERS,
+  filterTextOf,
   GET_PARAMETERS,
   LIST_PARAMETERS,
   noParameters,
@@ -89,7 +90,7 @@ async function makeList({ records, caller }: RequestState, collection: Collectio
   const { value, reads } = await listRecords(records, collection, {
     filter: readFilter(parameters, LIST_PARAMETERS, callerScope(collection, caller, followed)),
     followed,
-    filterText: filterText(parameters),
+    filterText: filterTextOf(parameters),
     sort: parameters.get("sort"),
     limit: readLimit(parameters, STANDARD_LIMIT, MOST_PAGE_RECORDS),
     after: parameters.get("after"),
@@ -203,12 +204,6 @@ export function writeHeaders(collection: Collection, { status, id, version }: Wr
 function byBody(answer: unknown): Pick<Made, "body" | "tag"> {
   const body = encoder.encode(JSON.stringify(answer))
   return { body, tag: weakTag(body) }
-}
-
-/** The same text for the same filters, whatever their order in the URL. */
-function filterText(parameters: ReadonlyMap<string, string>): string {
-  const others: readonly string[] = ["sort", "limit", "after", "before", "fields", "expand", "count"]
-  return JSON.stringify([...parameters].filter(([name]) => !others.includes(name)).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** RFC 8288, relative to the request; the query stays as it came, but for the cursors. */
