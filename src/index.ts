@@ -12,6 +12,7 @@ import type { DocumentInfo } from "./http/openapi/document.ts"
 import { collectDeclarations, type Declarations } from "./jobs/declarations.ts"
 import { compileLimits, type Limits } from "./limits/charges.ts"
 import type { LimitsOptions } from "./limits/classes.ts"
+import { type Channels, compileChannels } from "./live/channels.ts"
 import { collectIncoming, type IncomingWebhook } from "./webhooks/incoming.ts"
 
 export type {
@@ -40,6 +41,7 @@ export type { AuthOptions } from "./auth/settings.ts"
 export type { Caller } from "./core/caller.ts"
 export { type Enqueue, type Enqueued, type EnqueueOptions, JobFailure } from "./core/job.ts"
 export { ApplicationError, type ProblemCode, SelvedgeError } from "./core/problem.ts"
+export type { ChannelHandle, LivePublisher, PublishOptions } from "./core/publish.ts"
 export type { RouteContext } from "./http/context.ts"
 export { type EndpointOptions, endpoint } from "./http/endpoint.ts"
 export { limited } from "./http/limited.ts"
@@ -47,6 +49,13 @@ export type { DocumentInfo } from "./http/openapi/document.ts"
 export type { JobContext } from "./jobs/context.ts"
 export { type Job, type JobOptions, job, on, type RecordChange, schedule } from "./jobs/define.ts"
 export type { ClassOptions, LimitsOptions } from "./limits/classes.ts"
+export {
+  type ChannelDefinition,
+  type ChannelOptions,
+  type ChannelRule,
+  channel,
+  type HistoryOptions,
+} from "./live/channel.ts"
 export { escapeHtml } from "./mail/compose.ts"
 export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
@@ -60,6 +69,8 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   auth?: AuthOptions
   /** The module of the jobs file; what isn't a job, a reaction, a schedule or a webhook in it is passed over. */
   jobs?: Readonly<Record<string, unknown>>
+  /** The module of the channels file; what isn't a channel in it is passed over. */
+  channels?: Readonly<Record<string, unknown>>
   /** Adds the application's own routes. */
   routes?: (app: Router<C>) => unknown
   /** How much each caller may ask for. */
@@ -82,6 +93,7 @@ export interface Backend<
   readonly collections: Collections
   readonly auth: AuthSettings | undefined
   readonly jobs: Declarations
+  readonly channels: Channels
   /** Webhooks that come in. */
   readonly incoming: readonly IncomingWebhook[]
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
@@ -108,6 +120,7 @@ export function defineBackend<const C extends Readonly<Record<string, Collection
     collections,
     auth: options.auth && resolveAuth(options.auth),
     jobs: collectDeclarations(Object.values(options.jobs ?? {})),
+    channels: compileChannels(Object.values(options.channels ?? {})),
     incoming: collectIncoming(Object.values(options.jobs ?? {})),
     routes: options.routes as Backend["routes"],
     limits: compileLimits(options.limits ?? {}, collections),

@@ -8,6 +8,7 @@ import type { Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
 import type { Later } from "../core/later.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import type { Cost } from "../db/cost.ts"
 import type { Database } from "../db/database.ts"
 import type { Atomic, AtomicStatement } from "../records/atomic.ts"
@@ -28,6 +29,8 @@ export interface RouteContext<C extends Definitions = Definitions> {
   atomic(statements: readonly AtomicStatement[], answer?: { status: number; body: unknown }): Promise<Atomic>
   /** Stores a job: await it, or hand it to `atomic`. */
   readonly enqueue: Enqueue
+  /** Publishes into channels, as the service. */
+  readonly live: LivePublisher
   readonly requestId: string
   /** Milliseconds since 1970. */
   readonly now: Clock
@@ -45,6 +48,7 @@ export interface RequestState {
   /** Whether the answer has its common headers already. */
   complete: boolean
   readonly cache: ResponseCache
+  readonly publisher: LivePublisher
   /** Takes work that goes on after the answer. */
   readonly later: Later
   readonly cost: Cost

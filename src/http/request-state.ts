@@ -6,6 +6,7 @@ import type { ResponseCache } from "../cache/response-cache.ts"
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Later } from "../core/later.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import { Database } from "../db/database.ts"
 import type { Isolate } from "../db/isolate.ts"
 import { createDispatcher, type DispatchOptions } from "../jobs/dispatch.ts"
@@ -24,6 +25,7 @@ export interface RequestSurroundings {
   /** What the isolate holds of answers that everybody may see. */
   readonly cache: ResponseCache
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
+  readonly publisher: LivePublisher
 }
 
 const REQUEST_ID = /^[\w.-]{1,64}$/
@@ -68,6 +70,10 @@ export class OpenRequest implements RequestState, RecordsContext {
 
   get cache() {
     return this.#options.cache
+  }
+
+  get publisher() {
+    return this.#options.publisher
   }
 
   get now() {

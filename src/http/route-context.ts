@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/d1"
 import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import { type AtomicStatement, runAtomic } from "../records/atomic.ts"
 import { createRecords, type RecordsOf } from "../records/records.ts"
 import type { RequestState, RouteContext } from "./context.ts"
@@ -29,6 +30,10 @@ export class RequestRouteContext implements RouteContext {
 
   get enqueue(): Enqueue {
     return this.#state.records.enqueue
+  }
+
+  get live(): LivePublisher {
+    return this.#state.publisher
   }
 
   get requestId(): string {

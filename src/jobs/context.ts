@@ -6,6 +6,7 @@ import type { Collections } from "../access/model.ts"
 import { type Caller, SERVICE } from "../core/caller.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Enqueue } from "../core/job.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import { Database } from "../db/database.ts"
 import { Isolate } from "../db/isolate.ts"
 import type { WrittenTables } from "../db/written-tables.ts"
@@ -31,6 +32,8 @@ export interface JobContext<C extends Definitions = Definitions> extends Omit<Jo
   /** Runs statements as one batch: all or nothing. Like all writes but those of `db`, it is refused once `signal` is aborted. */
   atomic(statements: readonly AtomicStatement[]): Promise<Atomic>
   readonly enqueue: Enqueue
+  /** Publishes into channels, as the service; a retry of the job publishes again, unless a `once` step holds it. */
+  readonly live: LivePublisher
   /** Hands a mail to the provider; a retry of the job sends it again, unless a `once` step holds it. */
   mail(mail: Mail): Promise<void>
   /** A variable or secret of the Worker; undefined where it is missing or empty. */
@@ -44,6 +47,7 @@ export interface JobContextOptions {
   readonly collections: Collections
   readonly now: Clock
   readonly dispatcher: Dispatcher
+  readonly publisher: LivePublisher
   readonly mail: (mail: Mail) => Promise<void>
   readonly variable: (name: string) => string | undefined
   /** Called when the job has ended, if it wrote anything. */
@@ -69,7 +73,7 @@ export async function withJobContext<V>(
 }
 
 function createJobContext({ bookmark: _, ...run }: JobRun, db: Database, options: JobContextOptions): JobContext {
-  const { collections, now, dispatcher, mail, variable } = options
+  const { collections, now, dispatcher, publisher, mail, variable } = options
   // an attempt that is over may still run, and so may the one that came after it
   const goesOn = () => run.signal.throwIfAborted()
   const enqueue = createEnqueue({
@@ -92,6 +96,12 @@ function createJobContext({ bookmark: _, ...run }: JobRun, db: Database, options
       return runAtomic(recordsContext(SERVICE), statements, undefined, undefined)
     },
     enqueue,
+    live: {
+      async publish(...message) {
+        goesOn()
+        return publisher.publish(...message)
+      },
+    },
     mail,
     variable,
     now,

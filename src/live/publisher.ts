@@ -7,6 +7,7 @@ import type { ChannelHandle, LivePublisher } from "../core/publish.ts"
 import type { Channels } from "./channels.ts"
 import { messageText } from "./message-text.ts"
 import type { LiveNamespace, PublishOrder, TopicStub } from "./objects.ts"
+import { channelPosition } from "./position.ts"
 
 /** @param topics Asked when something is published, and not before. */
 export function createPublisher(channels: Channels, topics: LiveNamespace<TopicStub>): LivePublisher {
@@ -17,7 +18,7 @@ export function createPublisher(channels: Channels, topics: LiveNamespace<TopicS
       const text = messageText(channel.check(event, data))
       const order = { history: channel.history, event, data: text, from: memberOf(as) }
       const { epoch, seq } = await send(topics, channelTopic(name), order)
-      return { seq: `${epoch}.${String(seq).padStart(16, "0")}` }
+      return { seq: channelPosition(epoch, seq) }
     },
   }
 }

@@ -12,7 +12,7 @@ import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
 import { createRates } from "../limits/rates.ts"
-import { backgroundOf, cacheOf, dispatchOf, type Env, feedOf, isLocal, log, now, variable } from "./env.ts"
+import { backgroundOf, cacheOf, dispatchOf, type Env, feedOf, isLocal, log, now, publisherOf, variable } from "./env.ts"
 
 export interface Apps {
   /** Everything but sign-in and the operator's routes. */
@@ -31,6 +31,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     limits,
     rates: createRates({ namespace: env.LIMITER, now, log }),
     origins,
+    live: { hubs: createHubs({ namespace: env.HUB, now, log }), hasChannels: channels.size > 0 },
     info,
     routes,
     parts: [],
@@ -42,6 +43,7 @@ export function openApps(backend: Backend, env: Env): Apps {
     isolate: new Isolate(now),
     cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
+    publisher: publisherOf(backend, env),
     feed: { wake: createWaker(async () => feedOf(env).wake(), now), status: () => feedOf(env).status() },
     isLocal: isLocal(env),
     log,

@@ -9,6 +9,7 @@ import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
 import type { Later } from "../core/later.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import { Database } from "../db/database.ts"
 import type { WrittenTables } from "../db/written-tables.ts"
 import { mailJob } from "../http/auth/mail-job.ts"
@@ -42,6 +43,7 @@ export interface BackgroundOptions {
   /** What the isolate holds; it is told what jobs write. */
   readonly cache: Pick<ResponseCache, "wrote">
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
+  readonly publisher: LivePublisher
   readonly feed: { wake(): Promise<void>; prune(): Promise<void>; status(): Promise<SinkStatus[]> }
   readonly secrets: Secrets
   /** How the world outside is reached. */
@@ -70,7 +72,7 @@ function signInJobs({ backend, d1, secrets, transport, now }: BackgroundOptions)
 }
 
 function applicationJobs(options: BackgroundOptions, later: Later): JobDefinition[] {
-  const { backend, d1, cache, dispatch, feed, transport, variable, now } = options
+  const { backend, d1, cache, dispatch, publisher, feed, transport, variable, now } = options
   const dispatcher = createDispatcher({ ...dispatch, now, later })
   return [...backend.jobs.jobs.values()].map((definition) => {
     const context = {
@@ -78,6 +80,7 @@ function applicationJobs(options: BackgroundOptions, later: Later): JobDefinitio
       collections: backend.collections,
       now,
       dispatcher,
+      publisher,
       mail: (mail: Mail) => transport.send({ ...mail, purpose: definition.name }),
       variable,
       wrote(written: WrittenTables, bookmark: string | undefined) {

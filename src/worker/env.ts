@@ -4,11 +4,13 @@ import { createSecrets } from "../auth/secrets.ts"
 import { ResponseCache } from "../cache/response-cache.ts"
 import { FEED_NAME } from "../changes/feed-object.ts"
 import type { SinkStatus } from "../changes/sink.ts"
+import type { LivePublisher } from "../core/publish.ts"
 import type { Backend } from "../index.ts"
 import { CLOCK_NAME } from "../jobs/clock.ts"
 import type { ClockStub, JobMessage } from "../jobs/dispatch.ts"
 import type { Limiter } from "../limits/limiter.ts"
 import type { HubStub, LiveNamespace, TopicStub } from "../live/objects.ts"
+import { createPublisher } from "../live/publisher.ts"
 import type { EmailBinding } from "../mail/cloudflare.ts"
 import { openTransport } from "../mail/transport.ts"
 import type { BackgroundOptions } from "./background.ts"
@@ -82,6 +84,11 @@ export function dispatchOf(env: Env): BackgroundOptions["dispatch"] {
   }
 }
 
+/** A backend without channels never asks for a topic. */
+export function publisherOf({ channels }: Backend, env: Env): LivePublisher {
+  return createPublisher(channels, env.TOPIC)
+}
+
 export function feedOf(env: Env): FeedStub {
   return env.FEED.getByName(FEED_NAME)
 }
@@ -99,6 +106,7 @@ export function backgroundOf(backend: Backend, env: Env): BackgroundOptions {
     kv: env.CACHE,
     cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
+    publisher: publisherOf(backend, env),
     feed: {
       wake: () => feedOf(env).wake(),
       prune: () => feedOf(env).prune(),

@@ -235,6 +235,7 @@ async function serve(of: Backend, d1: D1Database): Promise<Server> {
     rates: { spend: () => ({ passes: true, limit: undefined, retryAfterS: 0 }), knownRefusal: () => undefined },
     isLocal: true,
     dispatch: { queue: { sendBatch: async () => {} }, clock: { wakeBy: async (at) => at }, state: { clockWakesAt: 0 } },
+    publisher: { publish: async () => ({ seq: "" }) },
     feed: { wake: async () => {}, status: async () => [] },
     variable: () => undefined,
     log: () => {},
