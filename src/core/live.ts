@@ -56,6 +56,8 @@ export interface Push {
   readonly callers?: readonly CallerChange[]
   readonly messages?: readonly ChannelMessage[]
   readonly presence?: readonly PresenceEntry[]
+  /** Changes were lost that no log tells of: hubs give fresh snapshots, as they do for another epoch. */
+  readonly isReset?: boolean
   /** D1's bookmark, at which the changes can be read. */
   readonly bookmark?: string
 }

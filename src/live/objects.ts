@@ -47,22 +47,38 @@ export interface PublishOrder {
   readonly from: Member
 }
 
+/** What the feed hands to a table's topic, or to that of callers. */
+export interface PushOrder {
+  /** Of the database; another than before means that positions begin anew. */
+  readonly epoch: string
+  readonly changes?: readonly Change[]
+  readonly callers?: readonly CallerChange[]
+  readonly bookmark?: string | undefined
+  /** Whether changes before these may not have come: hubs look for themselves what they have missed. */
+  readonly mayMiss?: boolean
+  /** Whether hubs give fresh snapshots. */
+  readonly isReset?: boolean
+}
+
+/** What came after a message, for those who have missed a push. */
+export interface Missed {
+  /** The log that was looked through: it may be another than the number was of. */
+  readonly epoch: string
+  readonly messages: readonly ChannelMessage[]
+  /** Whether these are all. */
+  readonly isWhole: boolean
+}
+
 /** The topic, as hubs, the feed and the Worker call it. Its name says what it is: see `core/live.ts`. */
 export interface TopicStub {
   /** A table's changes or callers, out of the feed, in order. Those it has had are passed over. */
-  push(order: {
-    /** Of the database; another than before means that positions begin anew. */
-    readonly epoch: string
-    readonly changes?: readonly Change[]
-    readonly callers?: readonly CallerChange[]
-    readonly bookmark?: string | undefined
-  }): Promise<void>
+  push(order: PushOrder): Promise<void>
   /** Makes the hub one of those that get pushes. */
   enter(hub: string): Promise<Entered>
   /** The same for a channel, with what a client is shown first. */
   join(order: JoinOrder): Promise<Joined>
-  /** Messages after `seq` that are still kept, for a hub that has missed a push. `isWhole`: none is missing. */
-  missed(seq: number): Promise<{ readonly messages: readonly ChannelMessage[]; readonly isWhole: boolean }>
+  /** Messages after `seq` that are still kept. */
+  missed(seq: number): Promise<Missed>
   publish(order: PublishOrder): Promise<{ readonly seq: number; readonly epoch: string }>
   /** Lists a socket's member, changes what it tells, or takes it off the list. */
   present(hub: string, connection: string, member: PresentMember | undefined): Promise<void>
