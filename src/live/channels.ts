@@ -3,21 +3,23 @@
 import type { Channel, ChannelDefinition } from "./channel.ts"
 import { overlap, type Params } from "./pattern.ts"
 
-export type Channels = readonly Channel[]
+/** By their patterns. */
+export type Channels = ReadonlyMap<string, Channel>
 
 /**
  * @param values What isn't a channel is passed over.
  * @throws TypeError for patterns that could match the same name.
  */
 export function compileChannels(values: readonly unknown[]): Channels {
-  const channels = values.filter(isChannel).map(({ channel }) => channel)
-  channels.forEach((channel, index) => {
-    const twin = channels.slice(0, index).find((other) => overlap(other.parsed, channel.parsed))
+  const channels = new Map<string, Channel>()
+  for (const { channel } of new Set(values.filter(isChannel))) {
+    const twin = [...channels.values()].find((other) => overlap(other.parsed, channel.parsed))
     if (twin)
       throw new TypeError(
         `channel ${channel.pattern}: a name can be of this and of ${twin.pattern}; begin one of them in another way`,
       )
-  })
+    channels.set(channel.pattern, channel)
+  }
   return channels
 }
 
@@ -30,7 +32,7 @@ export function findChannel(
   channels: Channels,
   name: string,
 ): { readonly channel: Channel; readonly params: Params } | undefined {
-  for (const channel of channels) {
+  for (const channel of channels.values()) {
     const params = channel.match(name)
     if (params) return { channel, params }
   }

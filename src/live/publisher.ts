@@ -24,7 +24,7 @@ export function createPublisher(channels: Channels, topics: LiveNamespace<TopicS
 }
 
 function channelOf(channels: Channels, { pattern }: ChannelHandle) {
-  const channel = channels.find((candidate) => candidate.pattern === pattern)
+  const channel = channels.get(pattern)
   if (channel) return channel
   throw new TypeError(
     `channel ${pattern}: the backend has no such channel; export it from the module of defineBackend({ channels })`,
