@@ -3,6 +3,7 @@
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
 import { FilterError, type FilterNode, MOST_FILTER_CONDITIONS, parseFilter } from "./filter.ts"
 import { ACTIONS, type AnyRule, type Collection, type Collections } from "./model.ts"
+import { reachedByFilter } from "./reach.ts"
 import { ruleScope } from "./visibility.ts"
 
 /** A rule may use half of what one statement can hold; the caller's own filter needs the rest. */
@@ -18,7 +19,9 @@ export function checkRules(collections: Collections): void {
       const rule = collection.access[action]
       if (!rule || tried.has(rule)) continue
       tried.add(rule)
-      for (const caller of probes(rule)) checkRule(`${collection.name}.access.${action}`, collection, rule, caller)
+      const isLive = collection.live && action === "read"
+      for (const caller of probes(rule))
+        checkRule(`${collection.name}.access.${action}`, collection, rule, caller, isLive)
     }
   }
 }
@@ -40,7 +43,7 @@ export function probes(rule: AnyRule): Caller[] {
   return [ANONYMOUS, user([]), ...[...asked].map((name) => user([name])), ...(asked.size > 1 ? [user([...asked])] : [])]
 }
 
-function checkRule(place: string, collection: Collection, rule: AnyRule, caller: Caller): void {
+function checkRule(place: string, collection: Collection, rule: AnyRule, caller: Caller, isLive: boolean): void {
   const answer = rule(caller)
   if (typeof answer === "boolean") return
   const parsed = parse(place, answer, collection)
@@ -48,6 +51,12 @@ function checkRule(place: string, collection: Collection, rule: AnyRule, caller:
   if (conditions > MOST_RULE_CONDITIONS) {
     throw new TypeError(
       `${place}: ${conditions} conditions are more than a rule may have (${MOST_RULE_CONDITIONS}); shorten it`,
+    )
+  }
+  const silent = isLive && reachedByFilter(parsed).find(({ isRecord }) => !isRecord)
+  if (silent) {
+    throw new TypeError(
+      `${place}: it goes through ${silent.name}, whose changes aren't noted, and the collection is live; spread recordColumns() into the table's columns, or take live away`,
     )
   }
 }

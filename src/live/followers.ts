@@ -24,8 +24,9 @@ interface Group<S> {
   readonly anchors: readonly Anchor[] | undefined
 }
 
-/** The groups of one table: those of each value of a column, by the column's SQL name, and the unbound rest. */
+/** The groups of one table: all, those of each value of a column, by the column's SQL name, and the unbound rest. */
 interface TableIndex<S> {
+  readonly groups: Set<Group<S>>
   readonly columns: Map<string, Map<unknown, Set<Group<S>>>>
   readonly rest: Set<Group<S>>
 }
@@ -57,6 +58,11 @@ export class Followers<S> {
     return this.#groups.get(plan.view)?.subscribers ?? new Set()
   }
 
+  /** Everybody who follows the table, by its SQL name; whoever follows it in several views comes several times. */
+  *ofTable(table: string): Iterable<S> {
+    for (const { subscribers } of this.#tables.get(table)?.groups ?? []) yield* subscribers
+  }
+
   /** Whom the change concerns, and how. */
   changed(change: Change): GroupChange<S>[] {
     const index = this.#tables.get(change.table)
@@ -76,6 +82,7 @@ export class Followers<S> {
     const anchors = anchorsOf(all([plan.access, plan.filter]), crowd)
     const group = { plan, subscribers: new Set<S>(), form: projectionText(plan.projection), anchors }
     this.#groups.set(plan.view, group)
+    index.groups.add(group)
     if (!anchors) index.rest.add(group)
     for (const { column, value } of anchors ?? []) {
       const values = entry(index.columns, column.name, () => new Map<unknown, Set<Group<S>>>())
@@ -85,14 +92,15 @@ export class Followers<S> {
   }
 
   #indexOf(table: string): TableIndex<S> {
-    return entry(this.#tables, table, () => ({ columns: new Map(), rest: new Set() }))
+    return entry(this.#tables, table, () => ({ groups: new Set(), columns: new Map(), rest: new Set() }))
   }
 
   #drop(group: Group<S>): void {
     const { plan, anchors } = group
     this.#groups.delete(plan.view)
     const table = plan.collection.table.name
-    const { columns, rest } = this.#indexOf(table)
+    const { groups: everybody, columns, rest } = this.#indexOf(table)
+    everybody.delete(group)
     rest.delete(group)
     for (const { column, value } of anchors ?? []) {
       const values = columns.get(column.name)
@@ -101,7 +109,7 @@ export class Followers<S> {
       if (groups?.size === 0) values!.delete(value)
       if (values?.size === 0) columns.delete(column.name)
     }
-    if (rest.size === 0 && columns.size === 0) this.#tables.delete(table)
+    if (everybody.size === 0) this.#tables.delete(table)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { FilterNode } from "../access/filter.ts"
 import type { Collection, Collections } from "../access/model.ts"
+import { reachedByFilter } from "../access/reach.ts"
 import { callerScope, requireAccess } from "../access/visibility.ts"
 import type { Caller } from "../core/caller.ts"
 import { hashText } from "../core/hash.ts"
@@ -11,7 +12,6 @@ import { project } from "../query/selection.ts"
 import { type ListRequest, sortOf } from "../records/read.ts"
 import type { TableModel } from "../schema/table-model.ts"
 import { notesWholeRows } from "../schema/triggers.ts"
-import { reachedByFilter, reachedByProjection } from "./reach.ts"
 import { readObject, readSearch } from "./read-input.ts"
 import { viewText } from "./view.ts"
 
@@ -60,7 +60,7 @@ export function planLive(collections: Collections, caller: Caller, name: string,
   const related = [
     ...noted("collection", reachedByFilter(access)),
     ...noted("filter", reachedByFilter(filter)),
-    ...noted("expand", reachedByProjection(projection)),
+    ...noted(request.expand ? "expand" : "fields", reachedByProjection(projection)),
   ]
   const view = viewText(collection, access, filter, projection)
   const order = `${reversed ? "-" : ""}${sort!.text}`
@@ -75,6 +75,14 @@ export function planLive(collections: Collections, caller: Caller, name: string,
     view,
     tag: tagOf(caller, [view, order, request.limit]),
   }
+}
+
+function reachedByProjection({ relations }: Projection): TableModel[] {
+  return relations.flatMap(({ relation, visible, projection }) => [
+    relation.target,
+    ...reachedByFilter(visible),
+    ...reachedByProjection(projection),
+  ])
 }
 
 /** @returns SQL names. A table without record columns has no changes that would say when to look again. */
