@@ -2,6 +2,7 @@
 
 import { defineBackend } from "selvedge"
 import { auth } from "./auth.ts"
+import * as channels from "./channels.ts"
 import { collections } from "./collections.ts"
 import * as jobs from "./jobs.ts"
 import { routes } from "./routes.ts"
@@ -12,6 +13,7 @@ export const backend = defineBackend({
   collections,
   auth,
   jobs,
+  channels,
   routes,
   limits: { default: { limit: 600, windowS: 60 } },
   info: {

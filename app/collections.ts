@@ -14,6 +14,7 @@ export const collections = {
   films: collection(tables.films, {
     access: { read: anyone, create: staff, update: staff, delete: staff },
     cache: { maxAge: 60 },
+    live: true,
     relations: { director: one(tables.directors), reviews: many(tables.reviews) },
     sorts: ["-rating,title", "title", "-year,title", "priceCents,title", "-createdAt"],
     search: ["title"],
@@ -45,6 +46,7 @@ export const collections = {
     relations: { film: one(tables.films), author: one(users, { fields: ["id", "name"] }) },
     sorts: ["-createdAt"],
     input: { stars: () => z.int().min(1).max(5), body: () => z.string().max(5_000) },
+    live: true,
   }),
   cart: collection(tables.cart, {
     access: { read: owner("userId"), create: signedIn, update: owner("userId"), delete: owner("userId") },
@@ -53,11 +55,13 @@ export const collections = {
     relations: { film: one(tables.films) },
     sorts: ["-createdAt"],
     input: { quantity: () => z.int().min(1).max(99) },
+    live: true,
   }),
   orders: collection(tables.orders, {
     access: { read: anyOf(owner("userId"), staff), create: nobody },
     relations: { items: many(tables.orderItems) },
     sorts: ["-createdAt"],
+    live: true,
   }),
   orderItems: collection(tables.orderItems, {
     access: { read: (caller) => staff(caller) || { order: { userId: caller.id } }, create: nobody },
