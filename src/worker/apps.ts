@@ -12,6 +12,7 @@ import { type AppOptions, createApp } from "../http/app.ts"
 import type { AppEnv } from "../http/context.ts"
 import type { Backend } from "../index.ts"
 import { createRates } from "../limits/rates.ts"
+import { createHubs } from "../live/hub-choice.ts"
 import { backgroundOf, cacheOf, dispatchOf, type Env, feedOf, isLocal, log, now, publisherOf, variable } from "./env.ts"
 
 export interface Apps {
@@ -24,7 +25,7 @@ export interface Apps {
 export function openApps(backend: Backend, env: Env): Apps {
   const { SELVEDGE_SECRET: secret, SELVEDGE_SECRET_PREVIOUS: previousSecret, DB: d1 } = env
   const tokens = createTokens({ db: d1, secret, previousSecret, now })
-  const { auth: settings, collections, limits, origins, info, routes, incoming } = backend
+  const { auth: settings, collections, channels, limits, origins, info, routes, incoming } = backend
   const options: AppOptions = {
     d1,
     collections,
