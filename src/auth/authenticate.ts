@@ -31,6 +31,7 @@ export function needsLookup(authorization: string | null, keys: Pick<Keys, "know
   return token !== undefined && isKey(token) && !keys.knows(token)
 }
 
-function tokenOf(authorization: string): string | undefined {
+/** The token or the key in the header; undefined where there is none to be found. */
+export function tokenOf(authorization: string): string | undefined {
   return BEARER.exec(authorization)?.[1]
 }

@@ -26,6 +26,7 @@ export const STATUS_OF = {
   unsupported_media_type: 415,
   validation_failed: 422,
   idempotency_mismatch: 422,
+  upgrade_required: 426,
   precondition_required: 428,
   rate_limited: 429,
   internal: 500,

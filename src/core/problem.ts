@@ -21,6 +21,7 @@ export type ProblemCode =
   | "precondition_required"
   | "validation_failed"
   | "idempotency_mismatch"
+  | "upgrade_required"
   | "rate_limited"
   | "internal"
   | "overloaded"

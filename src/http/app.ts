@@ -15,6 +15,7 @@ import { batchRoute } from "./routes/batch.ts"
 import { collectionRoutes } from "./routes/collections.ts"
 import { documentRoutes } from "./routes/documents.ts"
 import { type IncomingOptions, incomingRoutes } from "./routes/incoming.ts"
+import { type LiveOptions, liveRoutes } from "./routes/live.ts"
 import { operationRoutes } from "./routes/operations.ts"
 
 /** Seconds that a browser remembers the answer to a preflight; Chromium caps it at 7,200. */
@@ -24,6 +25,8 @@ export interface AppOptions extends FrameOptions, IncomingOptions, LimitOptions 
   readonly collections: Collections
   /** Origins of sites that may call from a browser. */
   readonly origins: readonly string[]
+  /** Without it nothing can be subscribed to. */
+  readonly live?: LiveOptions | undefined
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined
   readonly info?: DocumentInfo | undefined
   /** Each adds routes of the engine that are loaded on demand: sign-in, the operator's. */
@@ -43,6 +46,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   documentRoutes(app, () => ({ ...options, routes: ownRoutes }))
   operationRoutes(app, options)
   batchRoute(app, options.collections, limits)
+  liveRoutes(app, options)
   const engineRoutes = app.routes.length
   for (const add of options.parts) add(app)
   app.use(refuseKeys(options.collections))
@@ -51,7 +55,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
   const ownRoutes = [...incoming, ...app.routes.slice(engineRoutes)]
   refuseShadowing(ownRoutes, options.collections)
   refuseOtherMethods(app, ownRoutes)
-  collectionRoutes(app, options.collections)
+  collectionRoutes(app, options.collections, options.live?.hubs)
   app.notFound(() => {
     throw new SelvedgeError("not_found", "There is nothing at this path.")
   })
@@ -69,6 +73,7 @@ function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
       "Idempotency-Key",
       "If-Match",
       "If-None-Match",
+      "Last-Event-ID",
       "Selvedge-Bookmark",
       "X-Request-Id",
       "traceparent",

@@ -14,7 +14,7 @@ const FIXED_HEADERS = {
 /** An answer with all its headers given at once: each one that is set later crosses into the runtime by itself. */
 export function reply(
   state: RequestState,
-  body: string | Uint8Array | null,
+  body: string | Uint8Array | ReadableStream | null,
   status: number,
   headers: Record<string, string>,
 ): Response {

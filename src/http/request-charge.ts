@@ -6,6 +6,7 @@ import type { RouterRoute } from "hono/types"
 import { findTargetHandler } from "hono/utils/handler"
 import type { LimitedAction, LimitUse } from "../access/limit-use.ts"
 import { type Charge, chargeOf, chargesOf, type Limits, putAction } from "../limits/charges.ts"
+import { prefersEvents } from "./accept.ts"
 import type { AppEnv } from "./context.ts"
 import { limitUseOf } from "./limited.ts"
 
@@ -35,6 +36,7 @@ export interface Charging {
 }
 
 const AUTH = "/v1/auth/"
+export const LIVE_PATH = "/v1/live"
 /** A path of the application's own may begin with the same letters. */
 const COLLECTION = /^\/v1\/(\w+)(?:\/|$)/
 
@@ -96,9 +98,12 @@ export function createCharging(limits: Limits): Charging {
   }
 }
 
-/** Whether it may run while the limiter is asked: a way back from a provider writes, although it is a GET. */
-export function mayRunBeside({ method, path }: { method: string; path: string }): boolean {
-  return isRead(method) && !path.startsWith(AUTH)
+/**
+ * Whether it may run while the limiter is asked: a way back from a provider writes, although it is a GET, and a socket
+ * that a hub has taken can't be thrown away like an answer.
+ */
+export function mayRunBeside({ method, path, raw }: { method: string; path: string; raw: Request }): boolean {
+  return isRead(method) && !path.startsWith(AUTH) && path !== LIVE_PATH && !prefersEvents(raw)
 }
 
 function isRead(method: string): boolean {

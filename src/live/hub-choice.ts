@@ -2,8 +2,9 @@
 
 import type { Clock } from "../core/clock.ts"
 import { SelvedgeError } from "../core/problem.ts"
+import { addressKey } from "../limits/address-key.ts"
 import type { HubStub, LiveNamespace } from "./objects.ts"
-import { NOWHERE, type Region } from "./regions.ts"
+import { NOWHERE, type Place, type Region, regionOf } from "./regions.ts"
 
 /** The hubs of a region form a tree, in which hub n has the children 2n + 1 and 2n + 2. */
 const ROOT = 0
@@ -17,7 +18,7 @@ const HUB_URL = "https://hub/live"
 
 export interface Client {
   readonly region: Region
-  /** As `limits/address-key.ts` has it. */
+  /** Under which it is counted. */
   readonly address: string
   /** Whether it is the Worker itself, which writes events out of what it gets. */
   readonly isStream?: boolean
@@ -38,6 +39,10 @@ export interface HubsOptions {
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
   /** From 0 to below 1. */
   readonly random?: () => number
+}
+
+export function clientOf({ cf, headers }: Request): Client {
+  return { region: regionOf(cf as Place | undefined), address: addressKey(headers.get("CF-Connecting-IP")) }
 }
 
 /** One for the isolate: it remembers where there was room. */

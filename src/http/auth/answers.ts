@@ -7,6 +7,7 @@ import type { AuthContext } from "../../auth/context.ts"
 import { isSession, type SignedIn } from "../../auth/sign-in.ts"
 import { SelvedgeError } from "../../core/problem.ts"
 import type { AppEnv } from "../context.ts"
+import { isFromListedOrigin } from "../origin.ts"
 
 const COOKIE = "__Host-selvedge"
 
@@ -82,8 +83,7 @@ export function protectCookie(origins: readonly string[]): MiddlewareHandler<App
 }
 
 function requireListedOrigin(c: Context<AppEnv>, origins: readonly string[]): void {
-  const origin = c.req.header("Origin")
-  if (origin !== undefined && (origins.includes(origin) || origin === new URL(c.req.url).origin)) return
+  if (isFromListedOrigin(c.req.raw, origins)) return
   throw new SelvedgeError("forbidden", "A request with the cookie needs the Origin of a listed site.")
 }
 

@@ -28,6 +28,7 @@ const HEADERS = {
   RateLimit: "What is left of it: `r` units at once, and more in `t` seconds.",
   Allow: "The methods that the path has.",
   Accept: "The content types that the path takes.",
+  Upgrade: "The protocol that the path takes.",
 }
 export type HeaderName = keyof typeof HEADERS
 
@@ -64,6 +65,11 @@ const REFUSALS = {
   422: {
     description: "The body is not valid; `errors` points to what is wrong.",
     codes: ["validation_failed", "idempotency_mismatch"],
+  },
+  426: {
+    description: "The path is for WebSockets (RFC 6455) alone.",
+    codes: ["upgrade_required"],
+    headers: ["Upgrade"],
   },
   428: { description: "A header is missing that this operation demands.", codes: ["precondition_required"] },
   429: {

@@ -5,6 +5,7 @@ import { isNever } from "../../access/filter.ts"
 import type { Collection, Collections, ResolvedRelation } from "../../access/model.ts"
 import { accessFilter, callerScope, refused, requireAccess } from "../../access/visibility.ts"
 import { invalidQuery, SelvedgeError } from "../../core/problem.ts"
+import type { Hubs } from "../../live/hub-choice.ts"
 import { MOST_GROUPS, STANDARD_GROUPS } from "../../query/aggregate.ts"
 import {
   AGGREGATE_PARAMETERS,
@@ -29,11 +30,12 @@ import { removeOperation } from "../../records/remove.ts"
 import { replaceOperation } from "../../records/replace.ts"
 import { runOperation } from "../../records/run.ts"
 import { updateOperation } from "../../records/update.ts"
-import { requireAcceptable } from "../accept.ts"
+import { prefersEvents, requireAcceptable } from "../accept.ts"
 import { type Body, PATCH_TYPES, readJson } from "../body.ts"
 import { answerRead, type Made } from "../cached.ts"
 import { readPrecondition, versionTag, weakTag } from "../conditions.ts"
 import type { AppEnv, RequestState } from "../context.ts"
+import { answerEvents } from "../events.ts"
 import { methodNotAllowed } from "../methods.ts"
 import { reply } from "../reply.ts"
 import { requestFacts } from "../request-facts.ts"
@@ -44,17 +46,19 @@ type C = Context<AppEnv>
 const encoder = new TextEncoder()
 
 /** Each collection has paths of its own: a path with `:collection` in it would keep Hono from its fastest router. */
-export function collectionRoutes(app: Hono<AppEnv>, collections: Collections): void {
+export function collectionRoutes(app: Hono<AppEnv>, collections: Collections, hubs: Hubs | undefined): void {
   for (const collection of collections.values()) {
     if (collection.strict) app.use(`/v1/${collection.name}/*`, strict)
-    app.all(`/v1/${collection.name}`, (c) => many(c, collection))
+    app.all(`/v1/${collection.name}`, (c) => many(c, collection, hubs))
     app.all(`/v1/${collection.name}/:id`, (c) => single(c, collection, c.req.param("id")))
   }
 }
 
-function many(c: C, collection: Collection): Promise<Response> {
+function many(c: C, collection: Collection, hubs: Hubs | undefined): Promise<Response> {
+  const isRead = c.req.method === "GET" || c.req.method === "HEAD"
+  if (isRead && hubs && collection.live && prefersEvents(c.req.raw)) return answerEvents(c, collection, hubs)
   requireAcceptable(c.req.raw)
-  if (c.req.method === "GET" || c.req.method === "HEAD") return list(c, collection)
+  if (isRead) return list(c, collection)
   if (c.req.method === "POST") return create(c, collection)
   throw methodNotAllowed(["GET", "HEAD", "POST"])
 }

@@ -1,0 +1,7 @@
+/** Which sites a request may come from where a browser lets any site send it. */
+
+/** Whether it names its origin, and that is a listed one or the API's own. */
+export function isFromListedOrigin({ headers, url }: Request, origins: readonly string[]): boolean {
+  const origin = headers.get("Origin")
+  return origin !== null && (origins.includes(origin) || origin === new URL(url).origin)
+}
