@@ -63,8 +63,11 @@ export function explainSession(error: unknown): unknown {
   })
 }
 
+/** Whether the session `s` of the account `u` stands; its parameters are the time, three times. */
+export const SESSION_STANDS = `s.revoked_at IS NULL AND s.expires_at > ? AND s.idle_at > ? AND ${STANDS}`
+
 const FROM_STANDING = `FROM _sessions s JOIN _users u ON u.id = s.user_id
-WHERE s.id = ? AND s.user_id = ? AND s.revoked_at IS NULL AND s.expires_at > ? AND s.idle_at > ? AND ${STANDS}`
+WHERE s.id = ? AND s.user_id = ? AND ${SESSION_STANDS}`
 
 function standing({ caller, now }: Asker): unknown[] {
   return [caller.session?.id ?? null, caller.id, now(), now(), now()]

@@ -41,6 +41,20 @@ export function isKey(token: string): boolean {
   return token.startsWith("slv_")
 }
 
+/** Whether the key `k`, of the account `u` if it has one, may be used; its parameters are the time, twice. */
+export const KEY_STANDS = `k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)
+  AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`
+
+/** Whom a key names at this moment. */
+export interface KeyHolder {
+  /** With the id of the key, also of a service key. */
+  readonly caller: Caller
+  /** The account's. */
+  readonly name: string | undefined
+  /** Milliseconds since 1970; infinity for a key that doesn't expire. */
+  readonly until: number
+}
+
 /** Holds what one isolate remembers of keys. */
 export interface Keys {
   /**
@@ -53,6 +67,8 @@ export interface Keys {
   knows(key: string): boolean
   /** As `verify`, but never from memory. */
   verifyNow(key: string): Promise<Caller>
+  /** The same, for whoever goes on after the request. */
+  holder(key: string): Promise<KeyHolder>
 }
 
 export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
@@ -68,19 +84,27 @@ export function createKeys({ db, now }: { db: D1Database; now: Clock }): Keys {
   }
 
   async function verifyNow(key: string): Promise<Caller> {
+    const { caller, until } = await holder(key)
+    // what one request asks needs no id by which it could be ended
+    return remember(key, caller.kind === "service" ? SERVICE : caller, until)
+  }
+
+  async function holder(key: string): Promise<KeyHolder> {
     remembered.delete(key)
     const [, kind] = KEY.exec(key) ?? []
     const body = key.slice(0, -CHECKSUM_LENGTH)
     const row = kind && isEqual(checksumOf(body), key.slice(-CHECKSUM_LENGTH)) ? await find(db, key, now()) : undefined
     if (!row) throw refuseToken("The API key is not valid")
-    const caller = readCaller(row)
+    return readHolder(row)
+  }
+
+  function remember(key: string, caller: Caller, until: number): Caller {
     if (remembered.size >= MOST_REMEMBERED) remembered.delete(remembered.keys().next().value!)
-    const until = Math.min(now() + MAX_AGE_MS, (row.expiresAt as number | null) ?? Number.POSITIVE_INFINITY)
-    remembered.set(key, { caller, until })
+    remembered.set(key, { caller, until: Math.min(now() + MAX_AGE_MS, until) })
     return caller
   }
 
-  return { verify, verifyNow, knows: (key) => recall(key) !== undefined }
+  return { verify, verifyNow, holder, knows: (key) => recall(key) !== undefined }
 }
 
 async function find(db: D1Database, key: string, now: number): Promise<ResultRow | undefined> {
@@ -92,10 +116,9 @@ async function find(db: D1Database, key: string, now: number): Promise<ResultRow
         params: [now, hash, now - LAST_USE_STEP_MS],
       },
       {
-        sql: `SELECT k.id, k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles
+        sql: `SELECT k.id, k.kind, k.user_id AS "userId", k.scopes, k.expires_at AS "expiresAt", u.roles, u.name
 FROM _keys k LEFT JOIN _users u ON u.id = k.user_id
-WHERE k.hash = ? AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?)
-  AND (k.kind = 'service' OR (u.id IS NOT NULL AND ${STANDS}))`,
+WHERE k.hash = ? AND ${KEY_STANDS}`,
         params: [hash, now, now],
       },
     ],
@@ -104,9 +127,17 @@ WHERE k.hash = ? AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires
   return found![0]
 }
 
+function readHolder(row: ResultRow): KeyHolder {
+  return {
+    caller: readCaller(row),
+    name: (row.name as string | null) ?? undefined,
+    until: (row.expiresAt as number | null) ?? Number.POSITIVE_INFINITY,
+  }
+}
+
 /** Frozen, since requests share it. */
 function readCaller(row: ResultRow): Caller {
-  if (row.kind === "service") return SERVICE
+  if (row.kind === "service") return { ...SERVICE, key: row.id as string }
   return Object.freeze({
     kind: "user",
     id: row.userId as string,

@@ -53,14 +53,19 @@ export interface Tokens {
    * @throws SelvedgeError `token_expired`, and `unauthenticated` for everything else that is wrong.
    */
   verify(token: string): Caller | Promise<Caller>
+  /** The same, for whoever goes on after the request. */
+  verifyUntil(token: string): Promise<VerifiedToken>
   /** The document of `/.well-known/jwks.json` (RFC 7517); may be cached for 5 minutes. */
   jwks(): Promise<{ keys: JWK[] }>
 }
 
-interface Remembered {
+export interface VerifiedToken {
   readonly caller: Caller
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: from then on the token is refused. */
   readonly until: number
+}
+
+interface Remembered extends VerifiedToken {
   /** The keys it was verified with; other keys make it worthless. */
   readonly keySet: KeySet
 }
@@ -86,19 +91,22 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   function verify(token: string): Caller | Promise<Caller> {
-    const seen = remembered.get(token)
-    if (seen && seen.until > now() && seen.keySet === keys.current()) return seen.caller
-    return check(token)
+    return recall(token)?.caller ?? check(token).then(({ caller }) => caller)
   }
 
-  async function check(token: string): Promise<Caller> {
+  function recall(token: string): VerifiedToken | undefined {
+    const seen = remembered.get(token)
+    return seen && seen.until > now() && seen.keySet === keys.current() ? seen : undefined
+  }
+
+  async function check(token: string): Promise<VerifiedToken> {
     remembered.delete(token)
     const key = await keys.find(readKid(token))
     if (!key) throw refuseToken("The access token is signed with a key that this server does not know")
     const payload = await readPayload(token, key)
-    const caller = readCaller(payload)
-    remember(token, key, { caller, until: Math.min(payload.exp! * 1000, key.retiredAt) })
-    return caller
+    const verified = { caller: readCaller(payload), until: Math.min(payload.exp! * 1000, key.retiredAt) }
+    remember(token, key, verified)
+    return verified
   }
 
   async function readPayload(token: string, key: VerificationKey): Promise<JWTPayload> {
@@ -121,14 +129,19 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** Not when the keys were read again in the meantime: the key may be gone. */
-  function remember(token: string, key: VerificationKey, verified: Omit<Remembered, "keySet">): void {
+  function remember(token: string, key: VerificationKey, verified: VerifiedToken): void {
     const keySet = keys.current()
     if (keySet?.byKid.get(key.kid) !== key) return
     if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!)
     remembered.set(token, { ...verified, keySet })
   }
 
-  return { sign, verify, jwks: async () => ({ keys: await keys.published() }) }
+  async function verifyUntil(token: string): Promise<VerifiedToken> {
+    const { caller, until } = recall(token) ?? (await check(token))
+    return { caller, until }
+  }
+
+  return { sign, verify, verifyUntil, jwks: async () => ({ keys: await keys.published() }) }
 }
 
 function userPayload({ subject, roles, sessionId, aal, anonymous }: UserTokenClaims): JWTPayload {

@@ -12,7 +12,7 @@ export interface Caller {
   readonly roles: readonly string[]
   /** The signed-in session, where the caller came with its access token. */
   readonly session?: CallerSession
-  /** The id of the API key that the caller came with. */
+  /** The id of the API key that the caller came with; on a socket, of a service key too. */
   readonly key?: string
   /** What an API key may do: `collection:action`, or `admin`. Absent where nothing narrows the caller. */
   readonly scopes?: ReadonlySet<string>
