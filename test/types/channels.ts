@@ -15,7 +15,7 @@ import * as z from "zod"
 
 export const table = channel("game:{gameId}:{table}", {
   join: anyone,
-  publish: (caller, { gameId, table }) => caller.id === gameId && (table satisfies string),
+  publish: (caller, { gameId, table }) => caller.id === gameId && table !== "",
   presence: role("player"),
   events: {
     move: z.object({ to: z.string(), fast: z.boolean().default(false) }),
