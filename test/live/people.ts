@@ -65,12 +65,19 @@ export interface Answer {
 }
 
 /** @param token Undefined for the anonymous caller. */
-export async function call(method: string, path: string, token?: string, body?: unknown): Promise<Answer> {
+export async function call(
+  method: string,
+  path: string,
+  token?: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await worker.fetch(`http://edge.example${path}`, {
     method,
     headers: {
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "Content-Type": "application/json" }),
+      ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })

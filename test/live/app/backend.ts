@@ -2,6 +2,7 @@
 
 import { anyOf, anyone, type Caller, collection, defineBackend, many, one, owner, role, signedIn } from "selvedge"
 import { users } from "selvedge/tables"
+import * as channels from "./channels.ts"
 import { ruleOf, seesSecrets } from "./rules.ts"
 import * as tables from "./schema.ts"
 
@@ -69,6 +70,7 @@ const collections = {
 export const backend = defineBackend({
   tables,
   collections,
+  channels,
   auth: { name: "Live", password: {}, apiKeys: true },
   limits: { default: WIDE, auth: WIDE, write: WIDE },
   origins: ["https://app.example"],
