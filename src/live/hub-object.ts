@@ -1,15 +1,90 @@
-/** A hub as a Durable Object: it holds clients' sockets. */
+/** A hub as a Durable Object: it holds clients' sockets, which hibernate. */
 
 import { DurableObject } from "cloudflare:workers"
 import type { Push } from "../core/live.ts"
+import { Hub } from "./hub.ts"
+import type { HubOptions } from "./hub-context.ts"
+import { HubStore } from "./hub-store.ts"
 import type { HubStub } from "./objects.ts"
 
+/** Each takes some 80 to 100 KB of the 128 MB that an object's isolate has. */
+const MOST_SOCKETS = 1_000
+/** What a client sends to show that it is there; the runtime answers by itself. */
+const [PING, PONG] = ["ping", "pong"]
+/** Set by the Worker where it reads for a client of server-sent events. */
+const STREAM_HEADER = "X-Selvedge-Stream"
+
+/** A subclass says what its backend's hubs are made of. */
 export abstract class HubObject extends DurableObject implements HubStub {
-  override async fetch(_request: Request): Promise<Response> {
-    throw new Error("not built")
+  protected abstract options(): Promise<HubOptions>
+  #hub: Promise<Hub> | undefined
+  #wakesAt: number | undefined
+
+  /** @returns 101 with a socket, or 503 when the hub is full. */
+  override async fetch(request: Request): Promise<Response> {
+    if (this.ctx.getWebSockets().length >= MOST_SOCKETS) return new Response(null, { status: 503 })
+    const hub = await this.#open()
+    const { 0: client, 1: server } = new WebSocketPair()
+    this.ctx.acceptWebSocket(server)
+    hub.welcome(server, request.headers.get(STREAM_HEADER) === "1")
+    return new Response(null, { status: 101, webSocket: client })
   }
 
-  async deliver(_push: Push): Promise<number> {
-    throw new Error("not built")
+  async deliver(push: Push): Promise<number> {
+    return (await this.#open()).deliver(push)
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    await (await this.#open()).message(socket, message)
+  }
+
+  /** Closes our side too: the client would wait for it. */
+  override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
+    closeAs(socket, code, reason)
+    await (await this.#open()).closed(socket)
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    await (await this.#open()).closed(socket)
+  }
+
+  override async alarm(): Promise<void> {
+    this.#wakesAt = undefined
+    await (await this.#open()).alarm()
+  }
+
+  #open(): Promise<Hub> {
+    this.#hub ??= this.#create().catch((error: unknown) => {
+      this.#hub = undefined
+      throw error
+    })
+    return this.#hub
+  }
+
+  async #create(): Promise<Hub> {
+    const { ctx } = this
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
+    this.#wakesAt = (await ctx.storage.getAlarm()) ?? undefined
+    const platform = {
+      name: ctx.id.name!,
+      store: new HubStore(ctx.storage.sql),
+      sockets: () => ctx.getWebSockets(),
+      pingedAt: (socket: WebSocket) => ctx.getWebSocketAutoResponseTimestamp(socket),
+      wakeAt: (at: number) => {
+        if (this.#wakesAt !== undefined && this.#wakesAt <= at) return
+        this.#wakesAt = at
+        void ctx.storage.setAlarm(at)
+      },
+    }
+    return new Hub(platform, await this.options())
+  }
+}
+
+/** 1005 and 1006 say that no code came; they can't be sent. */
+function closeAs(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code === 1005 || code === 1006 ? 1000 : code, reason)
+  } catch {
+    // it is closed already, or the code is one that can't be sent
   }
 }

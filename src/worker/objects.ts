@@ -31,7 +31,12 @@ export function createObjects(backend: Backend) {
       return { tick: this.#tick, now, log }
     }
   }
-  class Hub extends HubObject {}
+  class Hub extends HubObject {
+    protected override async options() {
+      const { openHub } = await import("./hub.ts")
+      return openHub(backend, this.env as unknown as Env)
+    }
+  }
   class Topic extends TopicObject {
     protected override hubs() {
       return (this.env as unknown as Env).HUB

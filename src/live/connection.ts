@@ -1,0 +1,155 @@
+/** One client's socket: who it is, how much it says, and how much it has been sent. */
+
+import { ANONYMOUS, type Caller } from "../core/caller.ts"
+import type { Member } from "../core/live.ts"
+import { drain, fits, type Rule } from "../limits/gcra.ts"
+
+/** What a client may send: publishes, and all frames together. */
+const PUBLISHES: Rule = { limit: 20, windowMs: 1_000, burst: 100 }
+const FRAMES: Rule = { limit: 100, windowMs: 1_000, burst: 1_000 }
+/** What may be sent to a client that gives no sign of life. What it has read can't be asked. */
+const MOST_UNREAD_BYTES = 8 * 1024 * 1024
+const MOST_UNREAD_MS = 15_000
+const MOST_BYTES_AT_ONCE = 64 * 1024 * 1024
+
+/** What a socket's attachment keeps while its hub hibernates. */
+interface Attached {
+  readonly connection: string
+  /** Whether the Worker reads it, for a client of server-sent events. */
+  readonly isStream: boolean
+  caller: Caller
+  /** The account's. */
+  name: string | undefined
+  /** Milliseconds since 1970; undefined for the anonymous caller. */
+  expiresAt: number | undefined
+  /** When the first channel was joined; from then on it pings. */
+  pingsSince: number | undefined
+}
+
+export class Connection {
+  readonly socket: WebSocket
+  /** Frames that wait for the one before. */
+  tail: Promise<void> = Promise.resolve()
+  readonly #attached: Attached
+  #publishes = { debt: 0, at: 0 }
+  #frames = { debt: 0, at: 0 }
+  #unread = 0
+  #unreadSince = 0
+  #heardAt = 0
+
+  private constructor(socket: WebSocket, attached: Attached) {
+    this.socket = socket
+    this.#attached = attached
+  }
+
+  static open(socket: WebSocket, isStream: boolean): Connection {
+    const attached: Attached = {
+      connection: crypto.randomUUID(),
+      isStream,
+      caller: ANONYMOUS,
+      name: undefined,
+      expiresAt: undefined,
+      pingsSince: undefined,
+    }
+    const connection = new Connection(socket, attached)
+    connection.#keep()
+    return connection
+  }
+
+  /** @returns Undefined for a socket that was never opened to its end. */
+  static restore(socket: WebSocket): Connection | undefined {
+    const attached = socket.deserializeAttachment() as Attached | null
+    return attached ? new Connection(socket, attached) : undefined
+  }
+
+  get id(): string {
+    return this.#attached.connection
+  }
+
+  get caller(): Caller {
+    return this.#attached.caller
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#attached.expiresAt
+  }
+
+  get isStream(): boolean {
+    return this.#attached.isStream
+  }
+
+  get pingsSince(): number | undefined {
+    return this.#attached.pingsSince
+  }
+
+  /** As others see it. */
+  get member(): Member {
+    const { caller, name, connection } = this.#attached
+    return { id: caller.kind === "anonymous" ? connection : caller.id, ...(name && { name }) }
+  }
+
+  signIn(caller: Caller, name: string | undefined, expiresAt: number): void {
+    Object.assign(this.#attached, { caller, name, expiresAt })
+    this.#keep()
+  }
+
+  /** Its roles have changed, say. */
+  become(caller: Caller): void {
+    this.#attached.caller = caller
+    this.#keep()
+  }
+
+  joinedChannel(now: number): void {
+    if (this.#attached.pingsSince !== undefined) return
+    this.#attached.pingsSince = now
+    this.#keep()
+  }
+
+  /** @returns Whether the client may send another frame. */
+  heard(now: number): boolean {
+    this.#heardAt = now
+    return spend(this.#frames, FRAMES, now)
+  }
+
+  mayPublish(now: number): boolean {
+    return spend(this.#publishes, PUBLISHES, now)
+  }
+
+  lastSign(pingedAt: Date | null): number {
+    return Math.max(this.#heardAt, pingedAt?.getTime() ?? 0)
+  }
+
+  /** @param pingedAt Asked for only when much has been sent. @returns Whether the client seems to read. */
+  send(frame: string, now: number, pingedAt: () => Date | null): boolean {
+    if (this.#unread === 0) this.#unreadSince = now
+    this.#unread += frame.length
+    if (this.#unread > MOST_UNREAD_BYTES && !this.#reads(now, pingedAt())) return false
+    try {
+      this.socket.send(frame)
+    } catch {
+      // it has closed; its close comes as an event of its own
+    }
+    return true
+  }
+
+  #reads(now: number, pingedAt: Date | null): boolean {
+    const sign = this.lastSign(pingedAt)
+    if (sign > this.#unreadSince) {
+      this.#unread = 0
+      return true
+    }
+    return now - this.#unreadSince < MOST_UNREAD_MS && this.#unread < MOST_BYTES_AT_ONCE
+  }
+
+  #keep(): void {
+    this.socket.serializeAttachment(this.#attached)
+  }
+}
+
+function spend(account: { debt: number; at: number }, rule: Rule, now: number): boolean {
+  const debt = drain(account.debt, now - account.at, rule)
+  const passes = fits(debt, 0, 1, rule)
+  account.debt = passes ? debt + rule.windowMs : debt
+  account.at = now
+  return passes
+}

@@ -1,0 +1,105 @@
+/** What a hub keeps in its SQLite, so that hibernation and eviction lose nothing. */
+
+import type { LiveInput } from "./plan.ts"
+
+const TABLES = `
+CREATE TABLE IF NOT EXISTS subscriptions (connection TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
+  request TEXT NOT NULL, epoch TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (connection, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, cursor INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (query TEXT PRIMARY KEY, epoch TEXT NOT NULL, at INTEGER NOT NULL, records TEXT NOT NULL) WITHOUT ROWID;
+`
+
+export interface StoredSubscription {
+  readonly connection: string
+  readonly id: string
+  readonly kind: "query" | "channel"
+  /** The name of a collection or a channel. */
+  readonly target: string
+  /** Of a query its input, of a channel what its member tells. */
+  readonly request: LiveInput | { readonly presence?: string }
+  readonly epoch: string
+  readonly at: number
+}
+
+export interface StoredTopic {
+  readonly name: string
+  readonly epoch: string
+  readonly cursor: number
+}
+
+/** What a query gave that is run again: a hash of each record by its id. */
+export interface StoredResult {
+  readonly epoch: string
+  readonly at: number
+  readonly records: ReadonlyMap<string, string>
+}
+
+export class HubStore {
+  readonly #sql: SqlStorage
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql
+    sql.exec(TABLES)
+  }
+
+  keepSubscription({ connection, id, kind, target, request, epoch, at }: StoredSubscription): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO subscriptions (connection, id, kind, target, request, epoch, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      ...[connection, id, kind, target, JSON.stringify(request), epoch, at],
+    )
+  }
+
+  dropSubscription(connection: string, id: string): void {
+    this.#sql.exec("DELETE FROM subscriptions WHERE connection = ? AND id = ?", connection, id)
+  }
+
+  dropConnection(connection: string): void {
+    this.#sql.exec("DELETE FROM subscriptions WHERE connection = ?", connection)
+  }
+
+  subscriptions(): StoredSubscription[] {
+    const rows = this.#sql.exec("SELECT * FROM subscriptions").toArray()
+    return rows.map((row) => ({ ...row, request: JSON.parse(row.request as string) }) as unknown as StoredSubscription)
+  }
+
+  keepTopic({ name, epoch, cursor }: StoredTopic): void {
+    this.#sql.exec("INSERT OR REPLACE INTO topics (name, epoch, cursor) VALUES (?, ?, ?)", name, epoch, cursor)
+  }
+
+  dropTopic(name: string): void {
+    this.#sql.exec("DELETE FROM topics WHERE name = ?", name)
+  }
+
+  topics(): StoredTopic[] {
+    return this.#sql.exec("SELECT * FROM topics").toArray() as unknown as StoredTopic[]
+  }
+
+  keepResult(query: string, { epoch, at, records }: StoredResult): void {
+    const text = JSON.stringify([...records])
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO results (query, epoch, at, records) VALUES (?, ?, ?, ?)",
+      query,
+      epoch,
+      at,
+      text,
+    )
+  }
+
+  dropResult(query: string): void {
+    this.#sql.exec("DELETE FROM results WHERE query = ?", query)
+  }
+
+  result(query: string): StoredResult | undefined {
+    const [row] = this.#sql.exec("SELECT * FROM results WHERE query = ?", query).toArray()
+    if (!row) return undefined
+    return {
+      epoch: row.epoch as string,
+      at: row.at as number,
+      records: new Map(JSON.parse(row.records as string) as [string, string][]),
+    }
+  }
+
+  forgetAll(): void {
+    this.#sql.exec("DELETE FROM subscriptions; DELETE FROM topics; DELETE FROM results")
+  }
+}

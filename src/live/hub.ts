@@ -1,0 +1,289 @@
+/** A hub: sockets, what they listen to, and what topics push. */
+
+import { CALLERS_TOPIC, type Push } from "../core/live.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import { addressOf, type ClientFrame, type FrameOf, MOST_FRAME_BYTES, readFrame } from "./client-frames.ts"
+import { CLOSE } from "./close-codes.ts"
+import { Connection } from "./connection.ts"
+import type { HubContext, HubOptions } from "./hub-context.ts"
+import type { HubStore } from "./hub-store.ts"
+import { Links } from "./links.ts"
+import { Pushes } from "./pushes.ts"
+import { Queries } from "./queries.ts"
+import { Rooms } from "./rooms.ts"
+import { ackFrame, problemFrame, readyFrame } from "./server-frames.ts"
+import { Subscriptions } from "./subscriptions.ts"
+
+const MOST_SUBSCRIPTIONS = 100
+/** How soon a client comes back after a restart, at the earliest; with each socket of the hub a little later. */
+const RETRY_MS = 1_000
+const RETRY_MS_PER_SOCKET = 4
+/** A client in a channel that hasn't pinged for so long is gone. */
+const SILENCE_MS = 20_000
+const LOOK_EVERY_MS = 5_000
+
+/** The Durable Object, as far as the hub needs it. */
+export interface HubPlatform {
+  readonly name: string
+  readonly store: HubStore
+  sockets(): readonly WebSocket[]
+  pingedAt(socket: WebSocket): Date | null
+  wakeAt(at: number): void
+}
+
+export class Hub {
+  readonly #platform: HubPlatform
+  readonly #context: HubContext
+  readonly #connections = new Map<WebSocket, Connection>()
+  readonly #subscriptions: Subscriptions
+  readonly #pushes: Pushes
+
+  constructor(platform: HubPlatform, options: HubOptions) {
+    const { name: hub, store } = platform
+    this.#platform = platform
+    const links = new Links({
+      hub,
+      topics: options.topics,
+      store,
+      now: options.now,
+      behind: (link, { epoch, last }) => {
+        const push = { topic: link.name, epoch, previous: last, last }
+        this.deliver(push).catch((error: unknown) =>
+          options.log({ level: "error", event: "hole_not_filled", causes: [String(error)] }),
+        )
+      },
+    })
+    this.#context = {
+      ...options,
+      hub,
+      store,
+      links,
+      send: (connection, frame) => this.#send(connection, frame),
+      report: (error) => this.#report(error),
+    }
+    const queries = new Queries(this.#context)
+    const rooms = new Rooms(this.#context)
+    this.#subscriptions = new Subscriptions(this.#context, queries, rooms)
+    this.#pushes = new Pushes(this.#context, queries, rooms, (ids) => this.#recheck(ids))
+    this.#restore()
+  }
+
+  welcome(socket: WebSocket, isStream: boolean): void {
+    const connection = Connection.open(socket, isStream)
+    this.#connections.set(socket, connection)
+    this.#send(connection, this.#ready(connection))
+  }
+
+  /** Frames of one socket are handled one after the other. */
+  message(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const connection = this.#connections.get(socket)
+    if (!connection) return Promise.resolve()
+    const size = typeof message === "string" ? message.length : message.byteLength
+    const isLarge = size > MOST_FRAME_BYTES || (typeof message === "string" && isLong(message))
+    const isQuick = !connection.heard(this.#context.now())
+    if (isLarge || isQuick) {
+      const what = isLarge ? `A frame may hold ${MOST_FRAME_BYTES} bytes.` : "Too many frames at once."
+      this.#end(connection, isLarge ? "payload_too_large" : "rate_limited", what, CLOSE.tooMuch)
+      return Promise.resolve()
+    }
+    connection.tail = connection.tail.then(() => this.#handle(connection, message))
+    return connection.tail
+  }
+
+  async closed(socket: WebSocket): Promise<void> {
+    const connection = this.#connections.get(socket)
+    if (connection) await this.#forget(connection)
+  }
+
+  /** @returns How many sockets listen to the topic. */
+  deliver(push: Push): Promise<number> {
+    return this.#pushes.take(push, () => this.#signedIn().length)
+  }
+
+  /** What is due: tokens that have expired, clients that have fallen silent. */
+  async alarm(): Promise<void> {
+    const now = this.#context.now()
+    for (const connection of [...this.#connections.values()]) {
+      if ((connection.expiresAt ?? Number.POSITIVE_INFINITY) <= now)
+        this.#end(connection, "token_expired", "The access token has expired.", CLOSE.unauthenticated)
+      else if (this.#isSilent(connection, now)) this.#drop(connection, CLOSE.slow, "no ping")
+    }
+    this.#planAlarm()
+  }
+
+  #restore(): void {
+    for (const socket of this.#platform.sockets()) {
+      const connection = Connection.restore(socket)
+      if (connection) this.#connections.set(socket, connection)
+      else socket.close(CLOSE.restart, "restart")
+    }
+    for (const connection of this.#subscriptions.restore([...this.#connections.values()]))
+      this.#drop(connection, CLOSE.restart, "restart")
+    this.#planAlarm()
+  }
+
+  async #handle(connection: Connection, message: string | ArrayBuffer): Promise<void> {
+    if (!this.#isOpen(connection)) return
+    let frame: ClientFrame
+    try {
+      frame = readFrame(message)
+      if (frame.type === "query" && frame.search !== undefined && !connection.isStream)
+        throw new SelvedgeError("validation_failed", "search: a query is asked by an object.")
+    } catch (error) {
+      this.#send(connection, problemFrame(error, connection.id, addressOf(message)))
+      this.#drop(connection, CLOSE.malformed, "malformed")
+      return
+    }
+    const about = { ...("id" in frame && { id: frame.id }), ...("ref" in frame && { ref: frame.ref }) }
+    try {
+      await this.#act(connection, frame)
+    } catch (error) {
+      this.#report(error)
+      if (this.#isOpen(connection)) this.#send(connection, problemFrame(error, connection.id, about))
+    }
+  }
+
+  async #act(connection: Connection, frame: ClientFrame): Promise<void> {
+    switch (frame.type) {
+      case "auth":
+        return this.#authenticate(connection, frame.token)
+      case "query":
+        if (this.#mayListen(connection, frame.id)) await this.#subscriptions.query(connection, frame)
+        return
+      case "join":
+        if (this.#mayListen(connection, frame.id)) await this.#subscriptions.join(connection, frame)
+        return this.#planAlarm()
+      case "publish":
+        if (this.#mayPublish(connection, frame.ref)) await this.#publish(connection, frame)
+        return
+      case "presence":
+        if (this.#mayPublish(connection, undefined)) await this.#subscriptions.present(connection, frame)
+        return
+      case "leave":
+        return this.#subscriptions.end(connection, frame.id)
+    }
+  }
+
+  async #authenticate(connection: Connection, token: string): Promise<void> {
+    let signedIn: Awaited<ReturnType<HubOptions["callers"]["signIn"]>>
+    try {
+      signedIn = await this.#context.callers.signIn(token)
+      await this.#context.links.enter(CALLERS_TOPIC)
+    } catch (error) {
+      if (!(error instanceof SelvedgeError) || !REFUSED.includes(error.code)) throw error
+      this.#send(connection, problemFrame(error, connection.id, {}))
+      return this.#drop(connection, CLOSE.unauthenticated, error.code)
+    }
+    const { caller, name, expiresAt } = signedIn
+    const { caller: before } = connection
+    if (before.kind !== "anonymous" && (before.kind !== caller.kind || before.id !== caller.id))
+      return this.#end(connection, "forbidden", "The socket is another user's.", CLOSE.otherUser)
+    if (!this.#isOpen(connection)) return
+    const member = connection.member.id
+    connection.signIn(caller, name, expiresAt)
+    this.#planAlarm()
+    this.#send(connection, this.#ready(connection))
+    await this.#subscriptions.rebind(connection, member)
+  }
+
+  async #publish(connection: Connection, frame: FrameOf<"publish">): Promise<void> {
+    const seq = await this.#subscriptions.publish(connection, frame)
+    if (frame.ref !== undefined) this.#send(connection, ackFrame(frame.ref, seq))
+  }
+
+  /** @param ids Of accounts, sessions and keys; undefined for everybody's. */
+  async #recheck(ids: ReadonlySet<string> | undefined): Promise<void> {
+    const concerned = this.#signedIn().filter(
+      ({ caller }) => !ids || [caller.id, caller.session?.id, caller.key].some((id) => id !== undefined && ids.has(id)),
+    )
+    if (concerned.length === 0) return
+    const now = await this.#context.callers.stillStanding(concerned.map(({ caller }) => caller))
+    for (const [at, connection] of concerned.entries()) {
+      const [before, caller] = [connection.caller, now[at]]
+      if (!this.#isOpen(connection)) continue
+      if (!caller) this.#end(connection, "unauthenticated", "The sign-in has ended.", CLOSE.unauthenticated)
+      else if (caller !== before) {
+        connection.become(caller)
+        await this.#subscriptions.rebind(connection, connection.member.id)
+      }
+    }
+  }
+
+  #mayListen(connection: Connection, id: string): boolean {
+    if (this.#subscriptions.count(connection, id) < MOST_SUBSCRIPTIONS) return true
+    this.#end(connection, "rate_limited", `A socket may hold ${MOST_SUBSCRIPTIONS} subscriptions.`, CLOSE.tooMuch)
+    return false
+  }
+
+  #mayPublish(connection: Connection, ref: string | undefined): boolean {
+    if (connection.mayPublish(this.#context.now())) return true
+    this.#end(connection, "rate_limited", "Too many messages at once.", CLOSE.tooMuch, ref)
+    return false
+  }
+
+  #ready(connection: Connection): string {
+    const { id, caller, expiresAt } = connection
+    const retry = RETRY_MS + RETRY_MS_PER_SOCKET * this.#connections.size
+    return readyFrame({ connection: id, userId: caller.kind === "user" ? caller.id : undefined, expiresAt, retry })
+  }
+
+  #signedIn(): Connection[] {
+    return [...this.#connections.values()].filter(({ caller }) => caller.kind !== "anonymous")
+  }
+
+  #send(connection: Connection, frame: string): void {
+    const isReading = connection.send(frame, this.#context.now(), () => this.#platform.pingedAt(connection.socket))
+    if (!isReading) this.#drop(connection, CLOSE.slow, "too slow")
+  }
+
+  #end(connection: Connection, code: SelvedgeError["code"], message: string, close: number, ref?: string): void {
+    const error = new SelvedgeError(code, message)
+    this.#send(connection, problemFrame(error, connection.id, ref === undefined ? {} : { ref }))
+    this.#drop(connection, close, code)
+  }
+
+  #drop(connection: Connection, code: number, reason: string): void {
+    connection.socket.close(code, reason)
+    void this.#forget(connection)
+  }
+
+  async #forget(connection: Connection): Promise<void> {
+    if (!this.#isOpen(connection)) return
+    this.#connections.delete(connection.socket)
+    await this.#subscriptions.endAll(connection)
+  }
+
+  #isOpen(connection: Connection): boolean {
+    return this.#connections.get(connection.socket) === connection
+  }
+
+  #isSilent(connection: Connection, now: number): boolean {
+    if (connection.pingsSince === undefined) return false
+    const sign = Math.max(connection.pingsSince, connection.lastSign(this.#platform.pingedAt(connection.socket)))
+    return now - sign > SILENCE_MS
+  }
+
+  #planAlarm(): void {
+    const now = this.#context.now()
+    let at = Number.POSITIVE_INFINITY
+    for (const { expiresAt, pingsSince } of this.#connections.values()) {
+      at = Math.min(at, expiresAt ?? at)
+      if (pingsSince !== undefined) at = Math.min(at, now + LOOK_EVERY_MS)
+    }
+    if (Number.isFinite(at)) this.#platform.wakeAt(at)
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof SelvedgeError && error.code !== "internal" && error.cause === undefined) return
+    const causes = error instanceof Error ? [error.stack ?? String(error), String(error.cause ?? "")] : [String(error)]
+    this.#context.log({ level: "error", event: "live_failure", causes })
+  }
+}
+
+const REFUSED: readonly string[] = ["unauthenticated", "token_expired"]
+
+const encoder = new TextEncoder()
+
+function isLong(text: string): boolean {
+  return text.length > MOST_FRAME_BYTES / 3 && encoder.encode(text).byteLength > MOST_FRAME_BYTES
+}

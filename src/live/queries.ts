@@ -1,0 +1,59 @@
+/** Live queries of both kinds. */
+
+import type { Push } from "../core/live.ts"
+import { Following } from "./following.ts"
+import type { HubContext } from "./hub-context.ts"
+import type { LivePlan } from "./plan.ts"
+import type { QueryPosition } from "./position.ts"
+import { Rerunning } from "./rerunning.ts"
+import type { QuerySubscription } from "./subscription.ts"
+
+export class Queries {
+  readonly #following: Following
+  readonly #rerunning: Rerunning
+
+  constructor(context: HubContext) {
+    this.#following = new Following(context)
+    this.#rerunning = new Rerunning(context)
+  }
+
+  listening(table: string): number {
+    return this.#following.listening(table) + this.#rerunning.listening(table)
+  }
+
+  start(subscription: QuerySubscription, since: QueryPosition | undefined): Promise<void> {
+    return this.#kindOf(subscription.plan).start(subscription, since)
+  }
+
+  resume(subscription: QuerySubscription): void {
+    this.#kindOf(subscription.plan).resume(subscription)
+  }
+
+  stop(subscription: QuerySubscription): void {
+    this.#kindOf(subscription.plan).stop(subscription)
+  }
+
+  /** Its caller is another, or may see other things. */
+  async rebind(subscription: QuerySubscription, plan: LivePlan): Promise<void> {
+    const isSame = plan.view === subscription.plan.view
+    this.stop(subscription)
+    subscription.plan = plan
+    if (isSame && subscription.early === undefined && subscription.epoch !== "") this.resume(subscription)
+    else await this.start(subscription, undefined)
+  }
+
+  take(table: string, push: Push): void {
+    this.#following.take(table, push)
+    this.#rerunning.take(table, push)
+  }
+
+  /** Nothing says any more what has changed since. */
+  async refresh(table: string): Promise<void> {
+    this.#rerunning.refresh(table)
+    await this.#following.refresh(table)
+  }
+
+  #kindOf({ follows }: LivePlan): Following | Rerunning {
+    return follows ? this.#following : this.#rerunning
+  }
+}

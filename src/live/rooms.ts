@@ -1,0 +1,253 @@
+/** Channels as a hub sees them: who has joined, what is said, who is there. */
+
+import { refused } from "../access/visibility.ts"
+import { type ChannelMessage, channelTopic, type PresenceEntry, type Push } from "../core/live.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import type { HubContext } from "./hub-context.ts"
+import { messageText } from "./message-text.ts"
+import type { Joined } from "./objects.ts"
+import { Outbox } from "./outbox.ts"
+import { channelPosition } from "./position.ts"
+import { joinedRest, messageFrame, messageRest, presenceFrame, snapshotFrame } from "./server-frames.ts"
+import type { ChannelSubscription } from "./subscription.ts"
+
+/** What a member may tell of itself: everybody is shown it. */
+const MOST_PRESENCE_BYTES = 4_096
+
+type Since = { readonly epoch: string; readonly seq: number } | undefined
+
+export class Rooms {
+  readonly #context: HubContext
+  /** By the name of the channel. */
+  readonly #joined = new Map<string, Set<ChannelSubscription>>()
+
+  constructor(context: HubContext) {
+    this.#context = context
+  }
+
+  listening(name: string): number {
+    return this.#joined.get(name)?.size ?? 0
+  }
+
+  resume(subscription: ChannelSubscription): void {
+    this.#listenersOf(subscription.name).add(subscription)
+  }
+
+  /** @throws SelvedgeError where the caller may not join, or not be listed. */
+  async join(subscription: ChannelSubscription, since: Since): Promise<void> {
+    const turn = ++subscription.turn
+    const { name, connection } = subscription
+    requireJoin(subscription)
+    subscription.early = []
+    this.#listenersOf(name).add(subscription)
+    try {
+      const joined = await this.#enter(subscription, since)
+      if (subscription.turn !== turn) return this.unlist(name, connection.id)
+      const link = this.#context.links.joined(channelTopic(name), joined)
+      this.#show(subscription, joined)
+      this.#takeEarly(subscription, link.epoch)
+      connection.joinedChannel(this.#context.now())
+      this.#keep(subscription)
+    } catch (error) {
+      if (subscription.turn !== turn) return
+      await this.leave(subscription)
+      throw error
+    }
+  }
+
+  async leave(subscription: ChannelSubscription): Promise<void> {
+    subscription.turn++
+    this.#joined.get(subscription.name)?.delete(subscription)
+    if (subscription.presence !== undefined) await this.unlist(subscription.name, subscription.connection.id)
+  }
+
+  /** Its caller is another, or may do other things. */
+  async rebind(subscription: ChannelSubscription, memberBefore: string): Promise<void> {
+    requireJoin(subscription)
+    const { connection, name, presence } = subscription
+    if (presence === undefined || connection.member.id === memberBefore) return
+    const { hub, links } = this.#context
+    const member = { ...connection.member, data: presence }
+    await this.#reach(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
+  }
+
+  /** Takes a socket's member off the list. A topic that can't be told forgets it with the hub. */
+  async unlist(name: string, connection: string): Promise<void> {
+    const { hub, links, log } = this.#context
+    try {
+      await links.stub(channelTopic(name)).present(hub, connection, undefined)
+    } catch (error) {
+      log({ level: "error", event: "leave_not_told", causes: [String(error)] })
+    }
+  }
+
+  /** @returns The message's place. @throws SelvedgeError */
+  async publish(subscription: ChannelSubscription, event: string, data: unknown): Promise<string> {
+    const { connection, channel, name, params } = subscription
+    if (!channel.mayPublish(connection.caller, params)) throw refused(connection.caller)
+    const order = {
+      history: channel.history,
+      event,
+      data: messageText(channel.check(event, data)),
+      from: connection.member,
+    }
+    const { epoch, seq } = await this.#reach(() => this.#context.links.stub(channelTopic(name)).publish(order))
+    return channelPosition(epoch, seq)
+  }
+
+  /** @throws SelvedgeError */
+  async present(subscription: ChannelSubscription, data: unknown): Promise<void> {
+    const { connection, name } = subscription
+    const presence = presenceText(data)
+    requirePresence(subscription)
+    const member = { ...connection.member, data: presence }
+    const { hub, links } = this.#context
+    await this.#reach(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
+    subscription.presence = presence
+    this.#keep(subscription)
+  }
+
+  /** Beyond what the hub has seen, in order. */
+  take(name: string, epoch: string, { messages = [], presence = [] }: Pick<Push, "messages" | "presence">): void {
+    const outbox = new Outbox(this.#context.send)
+    const rests = messages.map((message) => ({ message, rest: messageRest(message) }))
+    const frames = new Map<string, string>()
+    for (const subscription of this.#joined.get(name) ?? []) {
+      const { connection, id, early } = subscription
+      if (early) {
+        early.push({ messages, presence })
+        continue
+      }
+      for (const { message, rest } of rests) {
+        if (subscription.epoch === epoch && message.seq <= subscription.at) continue
+        outbox.add(connection, this.#frameOf(frames, id, epoch, message, rest))
+      }
+      this.#tellPresence(outbox, subscription, presence)
+    }
+    outbox.flush()
+  }
+
+  /** What was missed can't be got any more: everybody begins anew. */
+  async refresh(name: string): Promise<void> {
+    for (const subscription of [...(this.#joined.get(name) ?? [])]) {
+      subscription.early = []
+      this.#show(subscription, { ...(await this.#enter(subscription, undefined)), isResumed: false })
+      this.#takeEarly(subscription, subscription.epoch)
+    }
+  }
+
+  async #enter(subscription: ChannelSubscription, since: Since): Promise<Joined> {
+    const { connection, channel, name, presence } = subscription
+    const { hub, links } = this.#context
+    const member = presence === undefined ? undefined : { ...connection.member, data: presence }
+    const order = { hub, connection: connection.id, history: channel.history, member, since }
+    return this.#reach(() => links.stub(channelTopic(name)).join(order))
+  }
+
+  #show(subscription: ChannelSubscription, joined: Joined): void {
+    const { connection, id, channel, params } = subscription
+    const { epoch, last, isResumed, messages, members, presenceVersion } = joined
+    subscription.epoch = epoch
+    subscription.at = last
+    subscription.presenceVersion = presenceVersion
+    const seesMembers = channel.mayBePresent(connection.caller, params)
+    const seqOf = ({ seq }: ChannelMessage) => channelPosition(epoch, seq)
+    if (!isResumed) {
+      const rest = joinedRest(seesMembers ? members : [], messages, seqOf)
+      this.#context.send(connection, snapshotFrame(id, channelPosition(epoch, last), rest))
+      return
+    }
+    const outbox = new Outbox(this.#context.send)
+    for (const message of messages) outbox.add(connection, messageFrame(id, seqOf(message), messageRest(message)))
+    if (seesMembers)
+      outbox.add(
+        connection,
+        presenceFrame(
+          id,
+          members.map((member) => ({ kind: "joined", member })),
+        ),
+      )
+    outbox.flush()
+  }
+
+  #takeEarly(subscription: ChannelSubscription, epoch: string): void {
+    const outbox = new Outbox(this.#context.send)
+    for (const { messages, presence } of subscription.early ?? []) {
+      for (const message of messages) {
+        if (message.seq <= subscription.at) continue
+        outbox.add(
+          subscription.connection,
+          messageFrame(subscription.id, channelPosition(epoch, message.seq), messageRest(message)),
+        )
+      }
+      this.#tellPresence(outbox, subscription, presence)
+    }
+    subscription.early = undefined
+    outbox.flush()
+  }
+
+  /** All but those who joined within the last moment see the same. */
+  #tellPresence(outbox: Outbox, subscription: ChannelSubscription, presence: readonly PresenceEntry[]): void {
+    const { connection, id, channel, params, presenceVersion } = subscription
+    if (presence.length === 0 || !channel.mayBePresent(connection.caller, params)) return
+    const news = presence.filter(({ version }) => version > presenceVersion)
+    if (news.length > 0) outbox.add(connection, presenceFrame(id, news))
+  }
+
+  #frameOf(frames: Map<string, string>, id: string, epoch: string, message: ChannelMessage, rest: string): string {
+    const key = `${message.seq}:${id}`
+    const known = frames.get(key)
+    if (known !== undefined) return known
+    const frame = messageFrame(id, channelPosition(epoch, message.seq), rest)
+    frames.set(key, frame)
+    return frame
+  }
+
+  async #reach<V>(call: () => Promise<V>): Promise<V> {
+    try {
+      return await call()
+    } catch (cause) {
+      const headers = { "Retry-After": "1" }
+      throw new SelvedgeError("overloaded", "The channel can't be reached at the moment.", { headers, cause })
+    }
+  }
+
+  #keep({ connection, id, name, presence, epoch, at }: ChannelSubscription): void {
+    const request = presence === undefined ? {} : { presence }
+    this.#context.store.keepSubscription({
+      connection: connection.id,
+      id,
+      kind: "channel",
+      target: name,
+      request,
+      epoch,
+      at,
+    })
+  }
+
+  #listenersOf(name: string): Set<ChannelSubscription> {
+    const known = this.#joined.get(name)
+    if (known) return known
+    const listeners = new Set<ChannelSubscription>()
+    this.#joined.set(name, listeners)
+    return listeners
+  }
+}
+
+/** JSON text. @throws SelvedgeError `payload_too_large` */
+export function presenceText(data: unknown): string {
+  const text = JSON.stringify(data ?? null)
+  if (text.length > MOST_PRESENCE_BYTES)
+    throw new SelvedgeError("payload_too_large", `A member may tell ${MOST_PRESENCE_BYTES} characters of itself.`)
+  return text
+}
+
+function requireJoin(subscription: ChannelSubscription): void {
+  const { connection, channel, params } = subscription
+  if (!channel.mayJoin(connection.caller, params)) throw refused(connection.caller)
+  if (subscription.presence !== undefined) requirePresence(subscription)
+}
+
+function requirePresence({ connection, channel, params }: ChannelSubscription): void {
+  if (!channel.mayBePresent(connection.caller, params)) throw refused(connection.caller)
+}

@@ -1,0 +1,178 @@
+/** What sockets listen to, kept so that it goes on after hibernation. */
+
+import type { Caller } from "../core/caller.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import { findChannel } from "./channels.ts"
+import type { FrameOf } from "./client-frames.ts"
+import type { Connection } from "./connection.ts"
+import type { HubContext } from "./hub-context.ts"
+import type { StoredSubscription } from "./hub-store.ts"
+import { type LiveInput, planLive } from "./plan.ts"
+import { readChannelPosition, readQueryPosition } from "./position.ts"
+import type { Queries } from "./queries.ts"
+import { presenceText, type Rooms } from "./rooms.ts"
+import { problemFrame } from "./server-frames.ts"
+import type { ChannelSubscription, QuerySubscription, Subscription } from "./subscription.ts"
+
+export class Subscriptions {
+  readonly #context: HubContext
+  readonly #queries: Queries
+  readonly #rooms: Rooms
+  readonly #all = new Map<Connection, Map<string, Subscription>>()
+
+  constructor(context: HubContext, queries: Queries, rooms: Rooms) {
+    this.#context = context
+    this.#queries = queries
+    this.#rooms = rooms
+  }
+
+  /** How many a socket has beside the one of this id. */
+  count(connection: Connection, id: string): number {
+    const own = this.#all.get(connection)
+    return own ? own.size - (own.has(id) ? 1 : 0) : 0
+  }
+
+  /** @throws SelvedgeError */
+  async query(connection: Connection, frame: FrameOf<"query">): Promise<void> {
+    const { id, collection, query = {}, search, since } = frame
+    await this.end(connection, id)
+    const subscription = this.#newQuery(connection, id, collection, search === undefined ? { query } : { search })
+    await this.#begin(subscription, () => this.#queries.start(subscription, readQueryPosition(since)))
+  }
+
+  /** @throws SelvedgeError */
+  async join(connection: Connection, { id, channel, since, presence }: FrameOf<"join">): Promise<void> {
+    await this.end(connection, id)
+    const told = presence === undefined || presence === null ? undefined : presenceText(presence)
+    const subscription = this.#newRoom(connection, id, channel, told)
+    await this.#begin(subscription, () => this.#rooms.join(subscription, readChannelPosition(since)))
+  }
+
+  /** @returns The message's place. @throws SelvedgeError */
+  publish(connection: Connection, { id, event, data }: FrameOf<"publish">): Promise<string> {
+    return this.#rooms.publish(this.#roomOf(connection, id), event, data)
+  }
+
+  /** @throws SelvedgeError */
+  present(connection: Connection, { id, data }: FrameOf<"presence">): Promise<void> {
+    return this.#rooms.present(this.#roomOf(connection, id), data)
+  }
+
+  async end(connection: Connection, id: string): Promise<void> {
+    const subscription = this.#all.get(connection)?.get(id)
+    if (!subscription) return
+    this.#forget(subscription)
+    await this.#stop(subscription)
+  }
+
+  async endAll(connection: Connection): Promise<void> {
+    const own = [...(this.#all.get(connection)?.values() ?? [])]
+    this.#all.delete(connection)
+    if (own.length > 0) this.#context.store.dropConnection(connection.id)
+    await Promise.all(own.map((subscription) => this.#stop(subscription)))
+  }
+
+  /** Who the caller is, or what it may do, is no longer the same: each subscription is looked at anew. */
+  async rebind(connection: Connection, memberBefore: string): Promise<void> {
+    for (const subscription of [...(this.#all.get(connection)?.values() ?? [])]) {
+      try {
+        if (subscription.kind === "channel") await this.#rooms.rebind(subscription, memberBefore)
+        else await this.#queries.rebind(subscription, this.#planOf(subscription, connection.caller))
+      } catch (error) {
+        await this.end(connection, subscription.id)
+        this.#context.report(error)
+        this.#context.send(connection, problemFrame(error, connection.id, { id: subscription.id }))
+      }
+    }
+  }
+
+  /** @returns Those whose subscriptions can't be taken up, since definitions have changed. */
+  restore(connections: readonly Connection[]): ReadonlySet<Connection> {
+    const byId = new Map(connections.map((connection) => [connection.id, connection]))
+    const lost = new Set<Connection>()
+    for (const stored of this.#context.store.subscriptions()) {
+      const connection = byId.get(stored.connection)
+      if (!connection) this.#forgetLost(stored)
+      else if (!this.#resume(connection, stored)) lost.add(connection)
+    }
+    return lost
+  }
+
+  /** Its socket ended with the object that held it. */
+  #forgetLost({ connection, id, kind, target }: StoredSubscription): void {
+    this.#context.store.dropSubscription(connection, id)
+    if (kind === "channel") void this.#rooms.unlist(target, connection)
+  }
+
+  #resume(connection: Connection, { id, kind, target, request, epoch, at }: StoredSubscription): boolean {
+    try {
+      if (kind === "query") {
+        const subscription = { ...this.#newQuery(connection, id, target, request as LiveInput), epoch, at }
+        this.#add(subscription)
+        this.#queries.resume(subscription)
+      } else {
+        const { presence } = request as { presence?: string }
+        const subscription = { ...this.#newRoom(connection, id, target, presence), epoch, at }
+        this.#add(subscription)
+        this.#rooms.resume(subscription)
+      }
+      return true
+    } catch (error) {
+      this.#context.report(error)
+      return false
+    }
+  }
+
+  async #begin(subscription: Subscription, start: () => Promise<void>): Promise<void> {
+    this.#add(subscription)
+    try {
+      await start()
+    } catch (error) {
+      this.#forget(subscription)
+      throw error
+    }
+  }
+
+  #add(subscription: Subscription): void {
+    const { connection, id } = subscription
+    const own = this.#all.get(connection)
+    if (own) own.set(id, subscription)
+    else this.#all.set(connection, new Map([[id, subscription]]))
+  }
+
+  #forget(subscription: Subscription): void {
+    const { connection, id } = subscription
+    const own = this.#all.get(connection)
+    if (own?.get(id) !== subscription) return
+    own.delete(id)
+    this.#context.store.dropSubscription(connection.id, id)
+  }
+
+  async #stop(subscription: Subscription): Promise<void> {
+    if (subscription.kind === "query") this.#queries.stop(subscription)
+    else await this.#rooms.leave(subscription)
+  }
+
+  #newQuery(connection: Connection, id: string, collection: string, input: LiveInput): QuerySubscription {
+    const plan = planLive(this.#context.collections, connection.caller, collection, input)
+    return { kind: "query", connection, id, turn: 0, collection, input, plan, epoch: "", at: 0, early: undefined }
+  }
+
+  #planOf({ collection, input }: QuerySubscription, caller: Caller) {
+    return planLive(this.#context.collections, caller, collection, input)
+  }
+
+  #newRoom(connection: Connection, id: string, name: string, presence: string | undefined): ChannelSubscription {
+    const found = findChannel(this.#context.channels, name)
+    if (!found) throw new SelvedgeError("not_found", "There is no such channel.")
+    const common = { kind: "channel", connection, id, turn: 0, name, presence } as const
+    return { ...common, ...found, epoch: "", at: 0, presenceVersion: 0, early: undefined }
+  }
+
+  /** @throws SelvedgeError `not_found` */
+  #roomOf(connection: Connection, id: string): ChannelSubscription {
+    const subscription = this.#all.get(connection)?.get(id)
+    if (subscription?.kind !== "channel") throw new SelvedgeError("not_found", "There is no channel under this id.")
+    return subscription
+  }
+}
