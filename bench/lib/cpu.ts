@@ -37,7 +37,7 @@ export function treeCpuMs(pid: number): number {
 }
 
 /** Children belong to the thread that started them. */
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
   )
