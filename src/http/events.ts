@@ -3,6 +3,7 @@
 import type { Context } from "hono"
 import type { Collection } from "../access/model.ts"
 import { tokenOf } from "../auth/authenticate.ts"
+import { CLOSE } from "../live/close-codes.ts"
 import { clientOf, type Hubs } from "../live/hub-choice.ts"
 import { planLive } from "../live/plan.ts"
 import { readQueryPosition } from "../live/position.ts"
@@ -16,7 +17,6 @@ const HEARTBEAT_MS = 15_000
 const PING_MS = 10_000
 /** That a reader may leave unread; a message of any length fits when nothing is. */
 const MOST_UNREAD_BYTES = 1024 * 1024
-const TOO_SLOW = 4408
 const DONE = 1000
 const QUERY_ID = "stream"
 const HEADERS = { "Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no" }
@@ -76,7 +76,7 @@ export function eventsOf(socket: WebSocket, frames: readonly object[]): Readable
   function write(text: string): void {
     if (!isOpen || text === "") return
     if (controller.desiredSize! > 0) controller.enqueue(encoder.encode(text))
-    else end(TOO_SLOW)
+    else end(CLOSE.slow)
   }
 
   function end(code: number): void {

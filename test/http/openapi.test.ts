@@ -56,6 +56,7 @@ describe("the document of the shop", () => {
         "post /v1/checkout",
         "post /v1/payments/webhook",
         "post /v1/batch",
+        "get /v1/live",
         "get /health",
         "get /health/ready",
         "get /.well-known/jwks.json",
@@ -92,6 +93,22 @@ describe("the document of the shop", () => {
       enum: expect.arrayContaining(["-rating,title", "rating,-title", "-createdAt", "createdAt"]),
     })
     expect(document.components.schemas.NumberParameter.anyOf[2].properties).toHaveProperty("gte")
+  })
+
+  test("says which lists can be followed as events, and what is said on a socket", () => {
+    const events = Object.entries(document.paths).flatMap(([path, { get }]) =>
+      get?.responses[200]?.content?.["text/event-stream"] ? [path] : [],
+    )
+    const live = [...shop.collections.values()].filter((collection) => collection.live)
+    expect(events.toSorted()).toEqual(live.map(({ name }) => `/v1/${name}`).toSorted())
+    const following = Object.entries(document.paths).flatMap(([path, { get }]) =>
+      JSON.stringify(get?.parameters ?? []).includes("/lastEventId") ? [path] : [],
+    )
+    expect(following).toEqual(events)
+    const { get } = document.paths["/v1/live"]
+    expect(Object.keys(get.responses)).toEqual(["101", "400", "401", "403", "405", "426", "429", "500", "503"])
+    for (const type of ["auth", "query", "join", "publish", "presence", "leave", "ready", "snapshot", "change", "ack"])
+      expect(get.description).toContain(`{ "type": "${type}"`)
   })
 
   test("has what the shop's own route was told", () => {

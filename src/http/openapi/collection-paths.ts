@@ -1,11 +1,13 @@
 /** The paths of one collection. */
 
 import type { Collection } from "../../access/model.ts"
+import { EVENT_STREAM } from "../accept.ts"
 import { BREAKDOWNS, type HeaderName, headerRefs, type RefusalStatus, refusals } from "./answers.ts"
 import { type Audience, audienceOf, isWritable, mayForbid, replaceAudience, shownColumns } from "./audience.ts"
 import { isId } from "./column-schemas.ts"
 import { type Components, type Json, pascal } from "./components.ts"
 import { bodyExample, recordExample } from "./examples.ts"
+import { EVENT_STREAM_CONTENT, EVENTS } from "./live-path.ts"
 import { listParameters, parameterRef, selectionParameters } from "./parameters.ts"
 import { STRICT } from "./prose.ts"
 import { createSchema, patchSchema, recordSchemas, replaceSchema, writtenSchema } from "./record-schemas.ts"
@@ -45,22 +47,30 @@ function listOperation(collection: Collection, components: Components): Json | u
     additionalProperties: false,
   })
   const record = recordExample(collection)
+  const pages = answer(
+    "A page of records, or groups when `aggregate` is given.",
+    { anyOf: [page, components.ref("Groups")] },
+    record && { data: [record], page: { next: null, previous: null } },
+    ["ETag", "Link", ...kept(collection)],
+  )
   return {
     ...operation(
       collection,
       "list",
       `List ${collection.name}`,
-      "The records that the caller may read, page by page.",
+      `The records that the caller may read, page by page.${collection.live ? EVENTS : ""}`,
       audience,
     ),
-    parameters: [...listParameters(collection, components), parameterRef("ifNoneMatch")],
+    parameters: [
+      ...listParameters(collection, components),
+      parameterRef("ifNoneMatch"),
+      ...(collection.live ? [parameterRef("lastEventId")] : []),
+    ],
     responses: {
-      200: answer(
-        "A page of records, or groups when `aggregate` is given.",
-        { anyOf: [page, components.ref("Groups")] },
-        record && { data: [record], page: { next: null, previous: null } },
-        ["ETag", "Link", ...kept(collection)],
-      ),
+      200: {
+        ...pages,
+        content: { ...pages.content, ...(collection.live && { [EVENT_STREAM]: EVENT_STREAM_CONTENT }) },
+      },
       304: notModified(collection),
       ...refusals([400, 401, ...forbidden("read", audience), 406, ...BREAKDOWNS]),
     },
@@ -241,7 +251,7 @@ function written(
   return answer(description, schema, recordExample(collection), all)
 }
 
-function answer(description: string, schema: Json, example: unknown, headers: readonly HeaderName[]): Json {
+function answer(description: string, schema: Json, example: unknown, headers: readonly HeaderName[]) {
   return {
     description,
     headers: headerRefs("X-Request-Id", "Selvedge-Bookmark", ...headers),

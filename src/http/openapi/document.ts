@@ -2,11 +2,13 @@
 
 import type { RouterRoute } from "hono/types"
 import type { Collections } from "../../access/model.ts"
+import { hasLive, type LiveOptions } from "../routes/live.ts"
 import { PROBLEM_SCHEMA, sharedHeaders, sharedRefusals } from "./answers.ts"
 import { collectionPaths } from "./collection-paths.ts"
 import { Components, type Json } from "./components.ts"
 import { BATCH_TAG, batchPath, OPERATIONS_TAG, operationPaths } from "./engine-paths.ts"
 import { withLimits } from "./limits.ts"
+import { LIVE_TAG, livePath } from "./live-path.ts"
 import { SHARED_PARAMETERS } from "./parameters.ts"
 import { GROUND_RULES, GROUPS_SCHEMA, PAGE_SCHEMA } from "./prose.ts"
 import { routePaths, routeTags } from "./route-paths.ts"
@@ -29,12 +31,14 @@ export interface DocumentSource {
   /** Routes that nobody is limited on. */
   readonly incoming?: readonly { readonly path: string }[]
   readonly info?: DocumentInfo | undefined
+  readonly live?: LiveOptions | undefined
 }
 
 const UNNAMED: DocumentInfo = { title: "API", version: "1.0.0" }
 
 /** The same text for the same definitions, whenever it is made. */
-export function createDocument({ collections, routes, incoming = [], info = UNNAMED }: DocumentSource): Json {
+export function createDocument({ collections, routes, incoming = [], info = UNNAMED, live }: DocumentSource): Json {
+  const isLive = hasLive(collections, live)
   const components = new Components()
   components.add("Problem", PROBLEM_SCHEMA)
   components.add("Page", PAGE_SCHEMA)
@@ -49,6 +53,7 @@ export function createDocument({ collections, routes, incoming = [], info = UNNA
     ...Object.assign({}, ...shown.map((part) => part.paths)),
     ...own,
     ...(shown.length > 0 && batchPath(collections, components)),
+    ...(isLive && livePath()),
     ...operationPaths(components),
   }
   const paths = withLimits(all, new Set(incoming.map(({ path }) => path)))
@@ -61,6 +66,7 @@ export function createDocument({ collections, routes, incoming = [], info = UNNA
       ...shown.map(({ tag }) => tag),
       ...routeTags(Object.keys(own)),
       ...(shown.length > 0 ? [BATCH_TAG] : []),
+      ...(isLive ? [LIVE_TAG] : []),
       OPERATIONS_TAG,
     ],
     paths,

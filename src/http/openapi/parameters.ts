@@ -41,6 +41,11 @@ export const SHARED_PARAMETERS = {
   ifMatch: header("If-Match", "Only if the record still has this `ETag`; `*` for any that exists.", text()),
   ifNoneMatch: header("If-None-Match", "304 without a body when the answer still has this `ETag`.", text()),
   createOnly: header("If-None-Match", "`*` only creates: 412 when the record exists.", only("\\*")),
+  lastEventId: header(
+    "Last-Event-ID",
+    "With `Accept: text/event-stream`: the `id` of the last event, after which the stream goes on. Another query's, or one that is too old, brings a new snapshot.",
+    text(),
+  ),
   idempotencyKey,
   idempotencyKeyRequired: { ...idempotencyKey, required: true },
 } satisfies Record<string, Json>

@@ -21,10 +21,14 @@ interface LiveRouteOptions {
   readonly live?: LiveOptions | undefined
 }
 
-/** There is such a path only where there is something to subscribe to. */
 export function liveRoutes(app: Hono<AppEnv>, { collections, origins, live }: LiveRouteOptions): void {
-  if (!live || !(live.hasChannels || [...collections.values()].some((collection) => collection.live))) return
-  app.all(LIVE_PATH, (c) => upgrade(c, origins, live.hubs))
+  if (live && hasLive(collections, live)) app.all(LIVE_PATH, (c) => upgrade(c, origins, live.hubs))
+}
+
+/** Whether there is anything to subscribe to; without it there is no such path. */
+export function hasLive(collections: Collections, live: LiveOptions | undefined): boolean {
+  if (!live) return false
+  return live.hasChannels || [...collections.values()].some((collection) => collection.live)
 }
 
 /** Of who asks nothing goes on: a client says who it is in a frame, again and again. */
