@@ -30,13 +30,16 @@ type ColumnFilter<T extends SQLiteTable> = { readonly [K in keyof Row<T>]?: Cond
 /** Relations of the related table are not known here; they are checked when the backend starts. */
 type RelatedFilter<T extends SQLiteTable> = ColumnFilter<T> & { readonly [relation: string]: unknown }
 
-type RelationFilter<R> = {
-  readonly [K in keyof R]?: R[K] extends Relation<infer T, infer Many>
-    ? Many extends true
-      ? { some?: RelatedFilter<T>; none?: RelatedFilter<T>; every?: RelatedFilter<T> }
-      : RelatedFilter<T>
-    : never
-}
+/** Where no relation is declared, their names are any text: then there are none. */
+type RelationFilter<R> = string extends keyof R
+  ? unknown
+  : {
+      readonly [K in keyof R]?: R[K] extends Relation<infer T, infer Many>
+        ? Many extends true
+          ? { some?: RelatedFilter<T>; none?: RelatedFilter<T>; every?: RelatedFilter<T> }
+          : RelatedFilter<T>
+        : never
+    }
 
 /** A filter over the rows of `T` and, through its relations `R`, over related rows. It is true or false, never unknown. */
 export type Filter<T extends SQLiteTable, R = unknown> = ColumnFilter<T> &

@@ -33,6 +33,13 @@ export const good = collection(notes, {
   search: ["title"],
 })
 
+export const withoutRelations = collection(notes, {
+  access: {
+    read: anyOf(owner("ownerId"), () => ({ done: false })),
+    update: () => ({ or: [{ done: true }, { rank: 1 }] }),
+  },
+})
+
 // @ts-expect-error a rule names a column that the table does not have
 collection(notes, { access: { read: () => ({ titel: "x" }) } })
 
