@@ -1,6 +1,7 @@
 /** The sink of the feed that tells all isolates, through KV, which tables have changed. */
 
 import type { Collections } from "../access/model.ts"
+import { reachedTables } from "../access/reached-tables.ts"
 import type { Sink } from "../changes/sink.ts"
 import type { Change } from "../core/change.ts"
 import type { Clock } from "../core/clock.ts"
@@ -24,16 +25,7 @@ export interface VersionsSinkOptions {
 
 /** The tables of collections that keep answers, and those that their relations lead to. */
 export function cachedTables(collections: Collections): ReadonlySet<string> {
-  const tables = new Set<string>()
-  const reached = [...collections.values()].filter(({ cache }) => cache)
-  for (const { table, relations } of reached) {
-    tables.add(table.name)
-    for (const { target, collection } of relations.values()) {
-      tables.add(target.name)
-      if (collection && !reached.includes(collection)) reached.push(collection)
-    }
-  }
-  return tables
+  return reachedTables(collections, ({ cache }) => cache !== undefined)
 }
 
 export function versionsSink({ kv, tables, epoch, now, log }: VersionsSinkOptions): Sink {

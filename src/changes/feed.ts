@@ -6,7 +6,7 @@ import { inTime } from "../core/wait.ts"
 import type { Query, ResultRow } from "../db/query.ts"
 import { type Cursor, START } from "./cursor.ts"
 import { renewEpoch } from "./epoch.ts"
-import { PAGE_CHANGES } from "./page.ts"
+import { PAGE_CHANGES, type Page } from "./page.ts"
 import { KEPT_MS, PRUNE_STEP, pruneQueries } from "./retention.ts"
 import { SharedPages } from "./shared-pages.ts"
 import type { Sink, SinkStatus } from "./sink.ts"
@@ -30,6 +30,8 @@ export interface FeedOptions {
   readonly now: Clock
   /** Runs statements on the primary as one transaction. */
   write(queries: readonly Query[]): Promise<ResultRow[][]>
+  /** D1's bookmark, as of the newest that was written or read; undefined where it gives none. */
+  bookmark(): string | undefined
   /** Keeps a change that a sink refuses as a dead letter; again after a crash. */
   bury(sink: string, change: Change, error: unknown): Promise<void>
   /** Asks to be woken. */
@@ -40,6 +42,8 @@ export interface FeedOptions {
 /** What is kept of a sink: an object that rests is soon gone from memory. */
 interface Progress {
   readonly cursor: Cursor
+  /** The history of the database that was taken last; undefined before the first. */
+  readonly epoch: string | undefined
   /** In a row, of any kind. */
   readonly failures: number
   /** Not before this time, after a failure. */
@@ -49,7 +53,7 @@ interface Progress {
   readonly refusedUpTo: number
 }
 
-const FRESH: Progress = { cursor: START, failures: 0, restsUntil: 0, refusals: 0, refusedUpTo: 0 }
+const FRESH: Progress = { cursor: START, epoch: undefined, failures: 0, restsUntil: 0, refusals: 0, refusedUpTo: 0 }
 
 interface SinkState {
   readonly sink: Sink
@@ -149,7 +153,7 @@ export class Feed {
       return true
     }
     const last = page.changes.at(-1)
-    if (last) return !(await this.#hand(state, page.changes, last, isAlone)) || page.hasMore
+    if (last) return !(await this.#hand(state, page, last, isAlone)) || page.hasMore
     if (state.progress.failures > 0) this.#keep(state, { failures: 0, refusals: 0 })
     return false
   }
@@ -158,12 +162,13 @@ export class Feed {
    * @returns False when the cursor stands somewhere else than at the last.
    * @throws What the sink threw.
    */
-  async #hand(state: SinkState, changes: readonly Change[], last: Change, isAlone: boolean): Promise<boolean> {
-    const from = state.progress.cursor
-    const { refusedUpTo } = state.progress
+  async #hand(state: SinkState, { changes, epoch }: Page, last: Change, isAlone: boolean): Promise<boolean> {
+    const { cursor: from, epoch: before, refusedUpTo } = state.progress
     let { refusals } = state.progress
     try {
-      await inTime(state.sink.take(changes), LONGEST_TAKE_MS, () =>
+      const isOther = before !== undefined && before !== epoch
+      const reading = { epoch, isOther, bookmark: this.#options.bookmark() }
+      await inTime(state.sink.take(changes, reading), LONGEST_TAKE_MS, () =>
         Promise.reject(new Error(`it took longer than ${LONGEST_TAKE_MS} ms`)),
       )
     } catch (error) {
@@ -178,7 +183,7 @@ export class Feed {
     // a new epoch may have moved it meanwhile
     if (from !== state.progress.cursor) return false
     if (!isAlone || last.seq >= refusedUpTo) refusals = 0
-    this.#keep(state, { cursor: cursorOf(last), failures: 0, refusals })
+    this.#keep(state, { cursor: cursorOf(last), epoch, failures: 0, refusals })
     return true
   }
 
@@ -219,9 +224,9 @@ export class Feed {
     log({ level: "error", event: "database_restored", seq: lost.seq, resumesAt: place.seq })
     for (const state of this.#states) {
       const position = await state.sink.position?.()
-      const { cursor } = state.progress
+      const { cursor, epoch } = state.progress
       const isLost = cursor === lost || cursor.seq > place.seq
-      if (position || isLost) this.#keep(state, { ...FRESH, cursor: position ?? place })
+      if (position || isLost) this.#keep(state, { ...FRESH, epoch, cursor: position ?? place })
     }
   }
 

@@ -9,12 +9,17 @@ export const PAGE_CHANGES = 500
 /** Bytes of the rows before and after; one change is read whatever its size. */
 const PAGE_BYTES = 4_000_000
 
-const NEWEST: Query = { sql: "SELECT max(seq) AS seq FROM _changes", params: [] }
+const NEWEST: Query = {
+  sql: "SELECT max(seq) AS seq, (SELECT value FROM _meta WHERE key = 'epoch') AS epoch FROM _changes",
+  params: [],
+}
 
 export interface Page {
   /** The oldest first. */
   readonly changes: readonly Change[]
   readonly hasMore: boolean
+  /** Of the database when it was read. */
+  readonly epoch: string
 }
 
 /** @returns Undefined when the change is gone at which the cursor stands, or another has its number. */
@@ -26,7 +31,8 @@ export async function readPage(
   const [rows, newest] = (await write([pageQuery(from.seq, most + 1), NEWEST])) as [ResultRow[], ResultRow[]]
   if (from.seq > 0 && !stands(from, rows.shift())) return undefined
   const changes = rows.slice(0, most).map(toChange)
-  return { changes, hasMore: changes.length > 0 && changes.at(-1)!.seq < (newest[0]!.seq as number) }
+  const { seq, epoch } = newest[0] as { seq: number; epoch: string }
+  return { changes, hasMore: changes.length > 0 && changes.at(-1)!.seq < seq, epoch }
 }
 
 /** @param from The first change that is read, whether or not it is there. */

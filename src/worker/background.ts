@@ -24,6 +24,8 @@ import { scheduleFaults } from "../jobs/schedules.ts"
 import { sweepJobs } from "../jobs/sweep.ts"
 import { type JobSystem, writeJobs } from "../jobs/system.ts"
 import { lostMessages, tick } from "../jobs/tick.ts"
+import type { LiveNamespace, TopicStub } from "../live/objects.ts"
+import { liveSink, liveTables } from "../live/sink.ts"
 import type { Mail, MailTransport } from "../mail/mail.ts"
 import { sweepAnswers } from "../records/idempotency.ts"
 import { deliveryJob } from "../webhooks/deliver.ts"
@@ -40,6 +42,7 @@ export interface BackgroundOptions {
   readonly backend: Backend
   readonly d1: D1Database
   readonly kv: KVNamespace
+  readonly topics: LiveNamespace<TopicStub>
   /** What the isolate holds; it is told what jobs write. */
   readonly cache: Pick<ResponseCache, "wrote">
   readonly dispatch: Pick<DispatchOptions, "queue" | "clock" | "state">
@@ -103,13 +106,16 @@ function webhookJobs(options: BackgroundOptions): JobDefinition[] {
   ]
 }
 
-function sinksOf({ backend, d1, kv, dispatch, now, log }: BackgroundOptions): Sink[] {
+function sinksOf({ backend, d1, kv, topics, dispatch, now, log }: BackgroundOptions): Sink[] {
   const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
-  const tables = cachedTables(backend.collections)
+  const epoch = () => epochOf(d1)
+  const cached = cachedTables(backend.collections)
+  const live = liveTables(backend.collections)
   return [
     reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
     webhookSink(backend.collections, { d1, now, log }, dispatcher),
-    ...(tables.size > 0 ? [versionsSink({ kv, tables, epoch: () => epochOf(d1), now, log })] : []),
+    ...(cached.size > 0 ? [versionsSink({ kv, tables: cached, epoch, now, log })] : []),
+    ...(live.size + backend.channels.size > 0 ? [liveSink({ topics, tables: live, epoch, log })] : []),
   ]
 }
 
@@ -120,11 +126,19 @@ async function epochOf(d1: D1Database): Promise<string> {
 
 export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundings): Feed {
   const { d1, now, log } = options
+  let bookmark = ""
   return new Feed({
     ...surroundings,
     sinks: sinksOf(options),
     now,
-    write: (queries) => writeJobs({ d1 }, queries),
+    async write(queries) {
+      const db = new Database(d1)
+      const rows = await db.write(queries)
+      // the greatest text is the newest
+      if ((db.d1Bookmark ?? "") > bookmark) bookmark = db.d1Bookmark!
+      return rows
+    },
+    bookmark: () => bookmark || undefined,
     bury: async (sink, change, error) => {
       await writeJobs({ d1 }, [buryQuery(sink, change, error, now())])
     },

@@ -104,6 +104,7 @@ export function backgroundOf(backend: Backend, env: Env): BackgroundOptions {
     backend,
     d1: env.DB,
     kv: env.CACHE,
+    topics: env.TOPIC,
     cache: cacheOf(backend, env),
     dispatch: dispatchOf(env),
     publisher: publisherOf(backend, env),

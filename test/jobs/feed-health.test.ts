@@ -86,6 +86,8 @@ test("the Worker itself asks its feed", async () => {
   const response = await worker.fetch("http://localhost/health/ready")
   expect(response.status).toBe(200)
   expect(await response.json()).toMatchObject({
-    dependencies: { feed: { status: "ok", sinks: [{ name: "reactions" }, { name: "webhooks" }, { name: "cache" }] } },
+    dependencies: {
+      feed: { status: "ok", sinks: [{ name: "reactions" }, { name: "webhooks" }, { name: "cache" }, { name: "live" }] },
+    },
   })
 })

@@ -75,7 +75,7 @@ test("after a failure an alarm is set that survives an eviction, and none when a
   const [reactions, ...others] = await feed.status()
   expect(reactions!.name).toBe("reactions")
   expect(reactions!.failures).toBeGreaterThan(0)
-  expect(others).toMatchObject([{ failures: 0 }, { failures: 0 }])
+  expect(others).toMatchObject([{ failures: 0 }, { failures: 0 }, { failures: 0 }])
   expect(await alarm()).toBeGreaterThan(Date.now() - 5_000)
   await env.DB.prepare("DROP TRIGGER poison").run()
   await runDurableObjectAlarm(feed)

@@ -47,6 +47,7 @@ export function createFeed(sinks: readonly Sink[], store = new Map<string, unkno
     },
     now: () => time,
     write,
+    bookmark: () => undefined,
     bury: async (sink, change, error) => {
       await write([buryQuery(sink, change, error, time)])
     },

@@ -2,6 +2,7 @@
 
 import fc from "fast-check"
 import { beforeEach, expect, test } from "vitest"
+import type { Reading } from "../../src/changes/sink.ts"
 import type { Change } from "../../src/core/change.ts"
 import { createFeed, d1, emptyFeed, type Recorder, range, recorder, writeTeams } from "../jobs/feed-scenario.ts"
 import { runs, TIMEOUT } from "./runs.ts"
@@ -62,11 +63,11 @@ function unlucky(name: string, lot: readonly string[]): Recorder {
   let turn = 0
   let inRow = 0
   return Object.defineProperty(sink, "take", {
-    value: async (changes: readonly Change[]) => {
+    value: async (changes: readonly Change[], reading: Reading) => {
       const fate = inRow >= 8 ? "fine" : lot[turn++ % lot.length]
       inRow = fate === "fine" ? 0 : inRow + 1
       if (fate === "before") throw new Error("bad luck, nothing is taken")
-      await take(changes)
+      await take(changes, reading)
       if (fate === "after") throw new Error("bad luck, all of it is taken")
     },
   })
