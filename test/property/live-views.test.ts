@@ -9,7 +9,7 @@ import { FilterError, isNever, parseFilter } from "../../src/access/filter.ts"
 import type { Collection, Collections } from "../../src/access/model.ts"
 import { accessFilter, callerScope, ruleScope } from "../../src/access/visibility.ts"
 import { toChange } from "../../src/changes/read-change.ts"
-import { ANONYMOUS } from "../../src/core/caller.ts"
+import { ANONYMOUS, SERVICE } from "../../src/core/caller.ts"
 import type { Change } from "../../src/core/change.ts"
 import { Database } from "../../src/db/database.ts"
 import type { Backend } from "../../src/index.ts"
@@ -17,6 +17,8 @@ import { differences, pictureOf } from "../../src/live/differences.ts"
 import { evaluate } from "../../src/live/evaluate.ts"
 import { Followers } from "../../src/live/followers.ts"
 import { type LiveInput, type LivePlan, planLive, type ViewChange } from "../../src/live/plan.ts"
+import { Bindings } from "../../src/query/bindings.ts"
+import { filterSql } from "../../src/query/filter-sql.ts"
 import { listRecords } from "../../src/records/read.ts"
 import { quote } from "../../src/schema/columns.ts"
 import { tableModel } from "../../src/schema/table-model.ts"
@@ -24,9 +26,9 @@ import { placeholderFor, type Stored, toStored } from "../../src/schema/values.t
 import { backend as fixture } from "../fixture/backend.ts"
 import { notes } from "../fixture/schema.ts"
 import { filtersOver } from "./filters.ts"
-import { idOf, insertStatements, rowOf, runAll } from "./rows.ts"
+import { idOf, insertStatements, rowOf, rowsOfChanges, runAll } from "./rows.ts"
 import { LONG, runs, TIMEOUT } from "./runs.ts"
-import type { Row } from "./values.ts"
+import { operandFor, type Row } from "./values.ts"
 
 const ROWS = 12
 const QUERIES = 12
@@ -63,6 +65,20 @@ const query = fc.record(
     caller: fc.constantFrom(...CALLERS),
   },
   { requiredKeys: ["simple", "caller"] },
+)
+
+/** Filters that bind a row to values. */
+const single: fc.Arbitrary<Row> = fc.oneof(
+  ...model.columns.map((column) => {
+    const operand = column.kind === "json" ? fc.constant(null) : operandFor(column)
+    const list = fc.array(operand, { maxLength: 4 }).map((values) => ({ in: values.filter((value) => value !== null) }))
+    const value = fc.oneof(operand, fc.constant(null), ...(column.kind === "json" ? [] : [list]))
+    return value.map((drawn): Row => ({ [column.key]: drawn }))
+  }),
+)
+const bound: fc.Arbitrary<Row> = fc.oneof(
+  { weight: 4, arbitrary: single },
+  { weight: 1, arbitrary: fc.array(single, { minLength: 1, maxLength: 3 }).map((parts) => ({ or: parts })) },
 )
 
 interface Write {
@@ -123,6 +139,42 @@ test("a list with the meaning of every change applied is the list of afterwards,
   })
   await fc.assert(property, runs(40, 1_000))
   expect(applied).toBeGreaterThan(LONG ? 20_000 : 300)
+})
+
+test("a new row is told to those views whose rows SQL finds it among, by values of every kind", {
+  timeout: TIMEOUT,
+}, async () => {
+  const { collections } = backendOf(true, [])
+  const rows = fc.tuple(...Array.from({ length: 80 }, (_, n) => rowOf(notes, n, { projectId: fc.constant(null) })))
+  const [drawn] = fc.sample(rows, { numRuns: 1, ...(!LONG && { seed: 3 }) })
+  await env.FIXTURE.prepare("DELETE FROM notes").run()
+  await runAll(env.FIXTURE, insertStatements(env.FIXTURE, notes, drawn!))
+  const kept = await rowsOfChanges(env.FIXTURE, model)
+  const found = new Set<string>()
+  const property = fc.asyncProperty(fc.array(bound, { minLength: 50, maxLength: 100 }), async (filters) => {
+    const followers = new Followers<number>()
+    const plans = filters.map((filter) => planLive(collections, SERVICE, "notes", { query: { filter } }))
+    for (const [i, plan] of plans.entries()) followers.add(plan, i)
+    const told = plans.map((): string[] => [])
+    for (const [id, after] of kept) {
+      const change: Change = { seq: 1, table: "notes", recordId: id, op: "insert", before: null, after, at: 0 }
+      for (const { subscribers } of followers.changed(change)) for (const i of subscribers) told[i]!.push(id)
+    }
+    const answers = await env.FIXTURE.batch<{ id: string }>(
+      plans.map(({ filter }) => {
+        const bindings = new Bindings()
+        const where = filterSql(filter, "t", bindings)
+        return env.FIXTURE.prepare(`SELECT id FROM notes t WHERE ${where}`).bind(...bindings.values)
+      }),
+    )
+    for (const [i, { results }] of answers.entries()) {
+      const column = Object.keys(filters[i]!)[0]!
+      if (results.length > 0) found.add(model.byKey.get(column)?.kind ?? column)
+      expect([filters[i], told[i]!.sort()]).toEqual([filters[i], results.map(({ id }) => id).sort()])
+    }
+  })
+  await fc.assert(property, runs(20, 500))
+  expect([...found].sort()).toEqual(["bigint", "blob", "boolean", "integer", "json", "or", "real", "text", "timestamp"])
 })
 
 test("the differences of two lists make the one into the other, and nothing twice", () => {
