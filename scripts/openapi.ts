@@ -13,4 +13,5 @@ const app = new Hono<AppEnv>()
 if (backend.auth) authRoutes(app, { settings: backend.auth } as AuthService, backend.collections)
 openAdmin({} as AdminOptions)(app)
 backend.routes?.(app)
-console.log(JSON.stringify(createDocument({ ...backend, routes: app.routes }), null, 2))
+const live = { hasChannels: backend.channels.size > 0 }
+console.log(JSON.stringify(createDocument({ ...backend, live, routes: app.routes }), null, 2))

@@ -31,7 +31,7 @@ export interface DocumentSource {
   /** Routes that nobody is limited on. */
   readonly incoming?: readonly { readonly path: string }[]
   readonly info?: DocumentInfo | undefined
-  readonly live?: LiveOptions | undefined
+  readonly live?: Pick<LiveOptions, "hasChannels"> | undefined
 }
 
 const UNNAMED: DocumentInfo = { title: "API", version: "1.0.0" }

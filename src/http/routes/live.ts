@@ -26,7 +26,7 @@ export function liveRoutes(app: Hono<AppEnv>, { collections, origins, live }: Li
 }
 
 /** Whether there is anything to subscribe to; without it there is no such path. */
-export function hasLive(collections: Collections, live: LiveOptions | undefined): boolean {
+export function hasLive(collections: Collections, live: Pick<LiveOptions, "hasChannels"> | undefined): boolean {
   if (!live) return false
   return live.hasChannels || [...collections.values()].some((collection) => collection.live)
 }
