@@ -3,20 +3,9 @@
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { expect, test, vi } from "vitest"
-import { type Client, connect, type Message } from "./client.ts"
+import { agrees, ops } from "./agreement.ts"
+import { connect, type Message } from "./client.ts"
 import { call, create, fed, list, newPerson, remove, serviceToken, update } from "./people.ts"
-import { sortById } from "./picture.ts"
-
-/** Until the client holds what the list gives. */
-async function agrees(client: Client, id: string, path: string, token?: string): Promise<void> {
-  await vi.waitFor(async () => expect(client.picture(id).sorted()).toEqual(sortById(await list(path, token))), 8_000)
-  expect(client.picture(id).faults).toEqual([])
-}
-
-const ops = (client: Client, id = "1") =>
-  client.messages
-    .filter((message) => message.type === "change" && message.id === id)
-    .map(({ op, recordId }) => [op, recordId])
 
 test("a snapshot is the list, with its place in the log and a bookmark", async () => {
   const genre = newId()

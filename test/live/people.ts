@@ -5,7 +5,7 @@ import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { createTokens } from "../../src/auth/tokens.ts"
 import type { FeedObject } from "../../src/changes/feed-object.ts"
-import { type Message, worker } from "./client.ts"
+import { type Message, newAddress, worker } from "./client.ts"
 
 const HOUR_S = 3_600
 
@@ -75,6 +75,7 @@ export async function call(
   const response = await worker.fetch(`http://edge.example${path}`, {
     method,
     headers: {
+      "CF-Connecting-IP": newAddress(),
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "Content-Type": "application/json" }),
       ...headers,
