@@ -106,7 +106,7 @@ async function writeWorker(folder: string, origin: string): Promise<string> {
   const worker = `
 import { createObjects, createWorker } from ${path("src/worker.ts")}
 import { backend } from ${path("app/backend.ts")}
-export const { Feed, Clock } = createObjects(backend)
+export const { Feed, Clock, Hub, Topic } = createObjects(backend)
 export { Limiter } from ${path("src/worker.ts")}
 export default createWorker({ ...backend, origins: [${JSON.stringify(origin)}] })
 `
