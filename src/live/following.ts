@@ -187,16 +187,10 @@ export class Following {
 }
 
 /** Where it stands, so that it goes on from there after hibernation. */
-export function keep({ store }: HubContext, { connection, id, collection, input, epoch, at }: QuerySubscription): void {
-  store.keepSubscription({
-    connection: connection.id,
-    id,
-    kind: "query",
-    target: collection,
-    request: input,
-    epoch,
-    at,
-  })
+export function keep({ store }: HubContext, subscription: QuerySubscription): void {
+  const { connection, id, collection, input, plan, epoch, at } = subscription
+  const request = { input, tag: plan.tag }
+  store.keepSubscription({ connection: connection.id, id, kind: "query", target: collection, request, epoch, at })
 }
 
 function tableOf({ plan }: QuerySubscription): string {

@@ -9,14 +9,24 @@ CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, c
 CREATE TABLE IF NOT EXISTS results (query TEXT PRIMARY KEY, epoch TEXT NOT NULL, at INTEGER NOT NULL, records TEXT NOT NULL) WITHOUT ROWID;
 `
 
+/** `tag` is that of its plan: of other definitions it would be another. */
+export interface StoredQuery {
+  readonly input: LiveInput
+  readonly tag: string
+}
+
+/** What a channel's member tells of itself. */
+export interface StoredMember {
+  readonly presence?: string
+}
+
 export interface StoredSubscription {
   readonly connection: string
   readonly id: string
   readonly kind: "query" | "channel"
   /** The name of a collection or a channel. */
   readonly target: string
-  /** Of a query its input, of a channel what its member tells. */
-  readonly request: LiveInput | { readonly presence?: string }
+  readonly request: StoredQuery | StoredMember
   readonly epoch: string
   readonly at: number
 }

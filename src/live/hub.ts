@@ -20,7 +20,7 @@ const RETRY_MS = 1_000
 const RETRY_MS_PER_SOCKET = 4
 /** A client in a channel that hasn't pinged for so long is gone. */
 const SILENCE_MS = 20_000
-const LOOK_EVERY_MS = 5_000
+const LOOK_EVERY_MS = 9_000
 
 /** The Durable Object, as far as the hub needs it. */
 export interface HubPlatform {
@@ -37,6 +37,10 @@ export class Hub {
   readonly #connections = new Map<WebSocket, Connection>()
   readonly #subscriptions: Subscriptions
   readonly #pushes: Pushes
+  /** Sockets that sign in. */
+  #arriving = 0
+  /** Pushes that told of callers: one may be of a caller who was looked at before it, and signs in after it. */
+  #rechecks = 0
 
   constructor(platform: HubPlatform, options: HubOptions) {
     const { name: hub, store } = platform
@@ -97,7 +101,7 @@ export class Hub {
 
   /** @returns How many sockets listen to the topic. */
   deliver(push: Push): Promise<number> {
-    return this.#pushes.take(push, () => this.#signedIn().length)
+    return this.#pushes.take(push, () => this.#signedIn().length + this.#arriving)
   }
 
   /** What is due: tokens that have expired, clients that have fallen silent. */
@@ -165,25 +169,27 @@ export class Hub {
   }
 
   async #authenticate(connection: Connection, token: string): Promise<void> {
-    let signedIn: Awaited<ReturnType<HubOptions["callers"]["signIn"]>>
+    this.#arriving++
     try {
-      signedIn = await this.#context.callers.signIn(token)
       await this.#context.links.enter(CALLERS_TOPIC)
+      const before = this.#rechecks
+      const { caller, name, expiresAt } = await this.#context.callers.signIn(token)
+      if (!this.#isOpen(connection)) return
+      const { caller: old, member } = connection
+      if (old.kind !== "anonymous" && (old.kind !== caller.kind || old.id !== caller.id))
+        return this.#end(connection, "forbidden", "The socket is another user's.", CLOSE.otherUser)
+      connection.signIn(caller, name, expiresAt)
+      this.#planAlarm()
+      this.#send(connection, this.#ready(connection))
+      await this.#subscriptions.rebind(connection, member.id)
+      if (before !== this.#rechecks) await this.#recheckThese([connection])
     } catch (error) {
       if (!(error instanceof SelvedgeError) || !REFUSED.includes(error.code)) throw error
       this.#send(connection, problemFrame(error, connection.id, {}))
-      return this.#drop(connection, CLOSE.unauthenticated, error.code)
+      this.#drop(connection, CLOSE.unauthenticated, error.code)
+    } finally {
+      this.#arriving--
     }
-    const { caller, name, expiresAt } = signedIn
-    const { caller: before } = connection
-    if (before.kind !== "anonymous" && (before.kind !== caller.kind || before.id !== caller.id))
-      return this.#end(connection, "forbidden", "The socket is another user's.", CLOSE.otherUser)
-    if (!this.#isOpen(connection)) return
-    const member = connection.member.id
-    connection.signIn(caller, name, expiresAt)
-    this.#planAlarm()
-    this.#send(connection, this.#ready(connection))
-    await this.#subscriptions.rebind(connection, member)
   }
 
   async #publish(connection: Connection, frame: FrameOf<"publish">): Promise<void> {
@@ -193,16 +199,20 @@ export class Hub {
 
   /** @param ids Of accounts, sessions and keys; undefined for everybody's. */
   async #recheck(ids: ReadonlySet<string> | undefined): Promise<void> {
-    const concerned = this.#signedIn().filter(
-      ({ caller }) => !ids || [caller.id, caller.session?.id, caller.key].some((id) => id !== undefined && ids.has(id)),
-    )
-    if (concerned.length === 0) return
-    const now = await this.#context.callers.stillStanding(concerned.map(({ caller }) => caller))
-    for (const [at, connection] of concerned.entries()) {
-      const [before, caller] = [connection.caller, now[at]]
+    this.#rechecks++
+    const isConcerned = ({ caller }: Connection) =>
+      !ids || [caller.id, caller.session?.id, caller.key].some((id) => id !== undefined && ids.has(id))
+    await this.#recheckThese(this.#signedIn().filter(isConcerned))
+  }
+
+  async #recheckThese(connections: readonly Connection[]): Promise<void> {
+    if (connections.length === 0) return
+    const now = await this.#context.callers.stillStanding(connections.map(({ caller }) => caller))
+    for (const [at, connection] of connections.entries()) {
+      const caller = now[at]
       if (!this.#isOpen(connection)) continue
       if (!caller) this.#end(connection, "unauthenticated", "The sign-in has ended.", CLOSE.unauthenticated)
-      else if (caller !== before) {
+      else if (caller !== connection.caller) {
         connection.become(caller)
         await this.#subscriptions.rebind(connection, connection.member.id)
       }

@@ -1,6 +1,7 @@
 /** The topics that a hub listens to, and how far it has followed each. */
 
 import type { Clock } from "../core/clock.ts"
+import { callTopic } from "./call-topic.ts"
 import type { HubStore } from "./hub-store.ts"
 import type { Entered, LiveNamespace, TopicStub } from "./objects.ts"
 
@@ -54,9 +55,7 @@ export class Links {
     }
     const link = known ?? this.#add(name, "", -1)
     link.enteredAt = now()
-    link.entering = this.stub(name)
-      .enter(hub)
-      .then((entered) => this.entered(link, entered))
+    link.entering = callTopic(() => this.stub(name).enter(hub)).then((entered) => this.entered(link, entered))
     try {
       await link.entering
     } catch (error) {

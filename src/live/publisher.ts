@@ -2,11 +2,11 @@
 
 import { ANONYMOUS, type Caller, SERVICE } from "../core/caller.ts"
 import { channelTopic, type Member } from "../core/live.ts"
-import { SelvedgeError } from "../core/problem.ts"
 import type { ChannelHandle, LivePublisher } from "../core/publish.ts"
+import { callTopic } from "./call-topic.ts"
 import type { Channels } from "./channels.ts"
 import { messageText } from "./message-text.ts"
-import type { LiveNamespace, PublishOrder, TopicStub } from "./objects.ts"
+import type { LiveNamespace, TopicStub } from "./objects.ts"
 import { channelPosition } from "./position.ts"
 
 /** @param topics Asked when something is published, and not before. */
@@ -17,7 +17,7 @@ export function createPublisher(channels: Channels, topics: LiveNamespace<TopicS
       const name = channel.name(params)
       const text = messageText(channel.check(event, data))
       const order = { history: channel.history, event, data: text, from: memberOf(as) }
-      const { epoch, seq } = await send(topics, channelTopic(name), order)
+      const { epoch, seq } = await callTopic(() => topics.getByName(channelTopic(name)).publish(order))
       return { seq: channelPosition(epoch, seq) }
     },
   }
@@ -34,13 +34,4 @@ function channelOf(channels: Channels, { pattern }: ChannelHandle) {
 /** The id of the anonymous caller is no text to show. */
 function memberOf({ id }: Caller): Member {
   return { id: id === ANONYMOUS.id ? "anonymous" : id }
-}
-
-async function send(topics: LiveNamespace<TopicStub>, topic: string, order: PublishOrder) {
-  try {
-    return await topics.getByName(topic).publish(order)
-  } catch (cause) {
-    const headers = { "Retry-After": "1" }
-    throw new SelvedgeError("overloaded", "The channel can't be reached at the moment.", { headers, cause })
-  }
 }

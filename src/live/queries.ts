@@ -1,7 +1,7 @@
 /** Live queries of both kinds. */
 
 import type { Push } from "../core/live.ts"
-import { Following } from "./following.ts"
+import { Following, keep } from "./following.ts"
 import type { HubContext } from "./hub-context.ts"
 import type { LivePlan } from "./plan.ts"
 import type { QueryPosition } from "./position.ts"
@@ -9,10 +9,12 @@ import { Rerunning } from "./rerunning.ts"
 import type { QuerySubscription } from "./subscription.ts"
 
 export class Queries {
+  readonly #context: HubContext
   readonly #following: Following
   readonly #rerunning: Rerunning
 
   constructor(context: HubContext) {
+    this.#context = context
     this.#following = new Following(context)
     this.#rerunning = new Rerunning(context)
   }
@@ -38,8 +40,10 @@ export class Queries {
     const isSame = plan.view === subscription.plan.view
     this.stop(subscription)
     subscription.plan = plan
-    if (isSame && subscription.early === undefined && subscription.epoch !== "") this.resume(subscription)
-    else await this.start(subscription, undefined)
+    if (!isSame || subscription.early !== undefined || subscription.epoch === "")
+      return this.start(subscription, undefined)
+    keep(this.#context, subscription)
+    this.resume(subscription)
   }
 
   take(table: string, push: Push): void {

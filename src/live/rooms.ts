@@ -3,6 +3,7 @@
 import { refused } from "../access/visibility.ts"
 import { type ChannelMessage, channelTopic, type PresenceEntry, type Push } from "../core/live.ts"
 import { SelvedgeError } from "../core/problem.ts"
+import { callTopic } from "./call-topic.ts"
 import type { HubContext } from "./hub-context.ts"
 import { messageText } from "./message-text.ts"
 import type { Joined } from "./objects.ts"
@@ -68,7 +69,7 @@ export class Rooms {
     if (presence === undefined || connection.member.id === memberBefore) return
     const { hub, links } = this.#context
     const member = { ...connection.member, data: presence }
-    await this.#reach(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
+    await callTopic(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
   }
 
   /** Takes a socket's member off the list. A topic that can't be told forgets it with the hub. */
@@ -91,7 +92,7 @@ export class Rooms {
       data: messageText(channel.check(event, data)),
       from: connection.member,
     }
-    const { epoch, seq } = await this.#reach(() => this.#context.links.stub(channelTopic(name)).publish(order))
+    const { epoch, seq } = await callTopic(() => this.#context.links.stub(channelTopic(name)).publish(order))
     return channelPosition(epoch, seq)
   }
 
@@ -102,7 +103,7 @@ export class Rooms {
     requirePresence(subscription)
     const member = { ...connection.member, data: presence }
     const { hub, links } = this.#context
-    await this.#reach(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
+    await callTopic(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
     subscription.presence = presence
     this.#keep(subscription)
   }
@@ -141,7 +142,7 @@ export class Rooms {
     const { hub, links } = this.#context
     const member = presence === undefined ? undefined : { ...connection.member, data: presence }
     const order = { hub, connection: connection.id, history: channel.history, member, since }
-    return this.#reach(() => links.stub(channelTopic(name)).join(order))
+    return callTopic(() => links.stub(channelTopic(name)).join(order))
   }
 
   #show(subscription: ChannelSubscription, joined: Joined): void {
@@ -201,15 +202,6 @@ export class Rooms {
     const frame = messageFrame(id, channelPosition(epoch, message.seq), rest)
     frames.set(key, frame)
     return frame
-  }
-
-  async #reach<V>(call: () => Promise<V>): Promise<V> {
-    try {
-      return await call()
-    } catch (cause) {
-      const headers = { "Retry-After": "1" }
-      throw new SelvedgeError("overloaded", "The channel can't be reached at the moment.", { headers, cause })
-    }
   }
 
   #keep({ connection, id, name, presence, epoch, at }: ChannelSubscription): void {

@@ -6,7 +6,7 @@ import { findChannel } from "./channels.ts"
 import type { FrameOf } from "./client-frames.ts"
 import type { Connection } from "./connection.ts"
 import type { HubContext } from "./hub-context.ts"
-import type { StoredSubscription } from "./hub-store.ts"
+import type { StoredMember, StoredQuery, StoredSubscription } from "./hub-store.ts"
 import { type LiveInput, planLive } from "./plan.ts"
 import { readChannelPosition, readQueryPosition } from "./position.ts"
 import type { Queries } from "./queries.ts"
@@ -86,7 +86,7 @@ export class Subscriptions {
     }
   }
 
-  /** @returns Those whose subscriptions can't be taken up, since definitions have changed. */
+  /** @returns Those whose subscriptions can't be taken up, or show other things: definitions have changed. */
   restore(connections: readonly Connection[]): ReadonlySet<Connection> {
     const byId = new Map(connections.map((connection) => [connection.id, connection]))
     const lost = new Set<Connection>()
@@ -107,11 +107,13 @@ export class Subscriptions {
   #resume(connection: Connection, { id, kind, target, request, epoch, at }: StoredSubscription): boolean {
     try {
       if (kind === "query") {
-        const subscription = { ...this.#newQuery(connection, id, target, request as LiveInput), epoch, at }
+        const { input, tag } = request as StoredQuery
+        const subscription = { ...this.#newQuery(connection, id, target, input), epoch, at }
+        if (subscription.plan.tag !== tag) return false
         this.#add(subscription)
         this.#queries.resume(subscription)
       } else {
-        const { presence } = request as { presence?: string }
+        const { presence } = request as StoredMember
         const subscription = { ...this.#newRoom(connection, id, target, presence), epoch, at }
         this.#add(subscription)
         this.#rooms.resume(subscription)

@@ -1,0 +1,13 @@
+/** Calls of topics by those who can say to their callers that it failed. */
+
+import { SelvedgeError } from "../core/problem.ts"
+
+/** Nothing is called twice: what it was to do may have been done. @throws SelvedgeError `overloaded` */
+export async function callTopic<V>(call: () => Promise<V>): Promise<V> {
+  try {
+    return await call()
+  } catch (cause) {
+    const headers = { "Retry-After": "1" }
+    throw new SelvedgeError("overloaded", "The topic can't be reached at the moment.", { headers, cause })
+  }
+}
