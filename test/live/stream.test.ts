@@ -95,19 +95,20 @@ describe("the caller", () => {
     const person = await newPerson({ seconds: 2 })
     const reader = await draftsOf(person)
     expect(await reader.next()).toMatchObject({ event: "snapshot" })
+    expect(await reader.next()).toMatchObject({ event: "problem", data: { problem: { code: "token_expired" } } })
     expect(await reader.next()).toBeUndefined()
   })
 
-  test("whose session ends is told nothing more", async () => {
+  test("whose session ends is told that, and nothing more", async () => {
     const person = await newPerson()
     const reader = await draftsOf(person)
     expect(await reader.next()).toMatchObject({ event: "snapshot" })
     expect((await call("POST", "/v1/auth/sign-out", person.token)).status).toBe(204)
+    expect(await reader.next()).toMatchObject({ event: "problem", data: { problem: { code: "unauthenticated" } } })
     expect(await reader.next()).toBeUndefined()
     const again = await draftsOf(person, { token: await tokenOf(person) })
-    let last = await again.next()
-    for (let next = last; next; next = await again.next()) last = next
-    expect(last).toMatchObject({ event: "problem", data: { problem: { status: 401 } } })
+    expect(await again.next()).toMatchObject({ event: "problem", data: { problem: { code: "unauthenticated" } } })
+    expect(await again.next()).toBeUndefined()
   })
 })
 
