@@ -34,11 +34,20 @@ const ALARM_WAITS_MS = 15_000
 /** In the key-value storage: when the alarm comes. There while something may be under way. */
 const ALARM_KEY = "alarm"
 
+interface KeptAlarm {
+  readonly at: number
+  /** An object that an alarm wakes isn't told its name everywhere. */
+  readonly topic: string
+}
+
 /** A subclass says where the hubs are. */
 export abstract class TopicObject extends DurableObject implements TopicStub {
   protected abstract hubs(): LiveNamespace<HubStub>
 
-  readonly #topic = this.ctx.id.name!
+  #alarm = this.ctx.storage.kv.get<KeptAlarm>(ALARM_KEY)
+  /** Whether something was under way when the object was last heard of. */
+  #mayHaveLost = this.#alarm !== undefined
+  readonly #topic = this.ctx.id.name ?? this.#alarm?.topic ?? ""
   readonly #presence = new Presence(this.ctx.storage, () => this.now())
   readonly #messages = new MessageLog(this.ctx.storage, () => this.now())
   readonly #feed = new FeedLog(this.ctx.storage.kv)
@@ -57,9 +66,6 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
     },
     this.#presence.shown,
   )
-  #alarmAt = this.ctx.storage.kv.get<number>(ALARM_KEY)
-  /** Whether something was under way when the object was last heard of. */
-  #mayHaveLost = this.#alarmAt !== undefined
   #isGathering = false
 
   async push(order: PushOrder): Promise<void> {
@@ -114,7 +120,7 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
 
   /** Calls again those that have failed; after a crash all of them, since nobody knows what was under way. */
   override async alarm(): Promise<void> {
-    this.#alarmAt = undefined
+    this.#alarm = undefined
     try {
       this.#presence.show()
       if (this.#mayHaveLost) this.#fanOut.tellPlace()
@@ -133,7 +139,7 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
     const retry = this.#fanOut.nextRetry()
     if (retry !== undefined) this.#wakeBy(retry)
     if (this.#fanOut.isBusy) this.#makeSure()
-    if (this.#alarmAt === undefined) this.ctx.storage.kv.delete(ALARM_KEY)
+    if (this.#alarm === undefined) this.ctx.storage.kv.delete(ALARM_KEY)
   }
 
   protected now(): number {
@@ -182,10 +188,10 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
   }
 
   #wakeBy(at: number): void {
-    const isSet = this.#alarmAt !== undefined && this.#alarmAt > this.now() - ALARM_LOST_MS
-    if (isSet && this.#alarmAt! <= at) return
-    this.#alarmAt = at
-    this.ctx.storage.kv.put(ALARM_KEY, at)
+    const set = this.#alarm?.at
+    if (set !== undefined && set <= at && set > this.now() - ALARM_LOST_MS) return
+    this.#alarm = { at, topic: this.#topic }
+    this.ctx.storage.kv.put(ALARM_KEY, this.#alarm)
     void this.ctx.storage.setAlarm(at)
   }
 }

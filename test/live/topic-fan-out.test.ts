@@ -106,6 +106,18 @@ test("a hub that failed is told after a crash of the topic too", async () => {
   expect(await topic.alarmAt()).toBeNull()
 })
 
+test("a crash forgets neither who failed nor the topic's name, though only the alarm wakes it", async () => {
+  const topic = await table()
+  const hub = topic.hub("one")
+  hub.answer = () => Promise.reject(new Error("broken"))
+  await topic.stub.enter("one")
+  await topic.stub.push(pushed([1, 2]))
+  hub.answer = () => 1
+  hub.pushes.length = 0
+  await topic.crashAlone(() => vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0), 5_000))
+  expect(hub.pushes[0]).toEqual({ topic: topic.stub.name, epoch: "e1", previous: 2, last: 2 })
+})
+
 test("a hub that fails for five minutes is forgotten", async () => {
   const topic = await channel()
   const hub = topic.hub("one")

@@ -29,15 +29,15 @@ export async function openTopic(name: string) {
   const stub = () => namespace.getByName(name)
   const hubs = new Map<string, TestHub>()
   const clock = { aheadMs: 0 }
+  const surroundings: Surroundings = {
+    hubs: () => ({ getByName: (hub) => stubOf(hub) }),
+    now: () => Date.now() + clock.aheadMs,
+  }
   await surround()
 
   /** An object that was evicted is another one. */
   async function surround(): Promise<void> {
     await runInDurableObject(stub(), (instance) => {
-      const surroundings: Surroundings = {
-        hubs: () => ({ getByName: (hub) => stubOf(hub) }),
-        now: () => Date.now() + clock.aheadMs,
-      }
       Object.assign(instance, surroundings)
     })
   }
@@ -77,6 +77,22 @@ export async function openTopic(name: string) {
     /** Ends it in the middle of what it does. */
     async crash(): Promise<void> {
       await runInDurableObject(stub(), (_, state) => state.abort("a crash")).catch(() => {})
+      await surround()
+    },
+    /** The same, and nothing but its alarm wakes it. @param until Waited for then. */
+    async crashAlone(until: () => Promise<void>): Promise<void> {
+      let classOf: object = {}
+      const crashed = runInDurableObject(stub(), (instance, state) => {
+        classOf = Object.getPrototypeOf(instance)
+        Object.assign(classOf, surroundings)
+        state.abort("a crash")
+      })
+      await crashed.catch(() => {})
+      try {
+        await until()
+      } finally {
+        for (const name of Object.keys(surroundings)) Reflect.deleteProperty(classOf, name)
+      }
       await surround()
     },
     alarm: () => runDurableObjectAlarm(stub()),
