@@ -32,16 +32,16 @@ export class Pushes {
    */
   async take(push: Push, signedIn: () => number): Promise<number> {
     const { links } = this.#context
-    const listening = () => this.#listening(push.topic, signedIn)
-    if (listening() === 0) {
-      links.forget(push.topic)
-      return 0
+    if (this.#listening(push.topic, signedIn) > 0) {
+      const link = links.get(push.topic) ?? links.joined(push.topic, { epoch: push.epoch, last: push.previous })
+      const taking = link.tail.then(() => this.#takeNext(link, push))
+      link.tail = taking.catch(() => {})
+      await taking
     }
-    const link = links.get(push.topic) ?? links.joined(push.topic, { epoch: push.epoch, last: push.previous })
-    const taking = link.tail.then(() => this.#takeNext(link, push))
-    link.tail = taking.catch(() => {})
-    await taking
-    return listening()
+    const listening = this.#listening(push.topic, signedIn)
+    // the topic forgets the hub as well
+    if (listening === 0) links.forget(push.topic)
+    return listening
   }
 
   async #takeNext(link: Link, push: Push): Promise<void> {
