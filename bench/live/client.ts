@@ -6,8 +6,6 @@ import { LeanSocket } from "./lib/socket.ts"
 import { Counter } from "./lib/tally.ts"
 import { type Wire, wireOf } from "./lib/wire.ts"
 
-/** That open at the same time. */
-const OPENING = 50
 const READY_WITHIN_MS = 60_000
 /** A client that got so much shows that it reads. */
 const PING_AFTER_BYTES = 2 * 1024 * 1024
@@ -57,7 +55,7 @@ async function open({ port, wire: name, first, count, total }: OrderOf<"open">):
   const openNext = async () => {
     while (next < first + count) await openOne(opened, port, next++, total)
   }
-  await Promise.all(Array.from({ length: OPENING }, openNext))
+  await Promise.all(Array.from({ length: opened.opening }, openNext))
   publisher = new Publisher(opened, port, sockets)
   if (opened.pingEveryMs > 0) setInterval(pingSome, opened.pingEveryMs / PING_STEPS, opened)
   return null

@@ -2,9 +2,7 @@
 
 import { join } from "node:path"
 import type { Commits } from "./lib/rows.ts"
-
-export const HOSTS = ["bare", "ws", "socket.io", "selvedge"] as const
-export type HostName = (typeof HOSTS)[number]
+import type { HostName } from "./lib/servers.ts"
 
 export type HostMessage = { readonly port: number } | { readonly commits: Commits } | { readonly error: string }
 
@@ -36,11 +34,11 @@ async function startNode(): Promise<Host> {
 
 /** Its modules are loaded here only: the servers on Node are small. */
 async function startWorkerd(): Promise<Host> {
-  const [{ startWorker }, { commitsOf, createTables }] = await Promise.all([
+  const [{ entryOf, startWorker }, { commitsOf, createTables }] = await Promise.all([
     import("./lib/workerd.ts"),
     import("./lib/rows.ts"),
   ])
-  const { port, db, stop } = await startWorker(name === "bare" ? "bare" : "worker", folder)
+  const { port, db, stop } = await startWorker(entryOf(name)!, folder)
   if (name === "selvedge") await createTables(db)
   return { port, commits: () => commitsOf(db), stop }
 }

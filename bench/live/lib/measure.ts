@@ -1,11 +1,10 @@
 /** What one server does for so many subscribers. */
 
 import { setTimeout as wait } from "node:timers/promises"
-import type { HostName } from "../host.ts"
 import { type Clients, publishersOf, startClients } from "./clients.ts"
-import { type How, ROWS_PER_BATCH } from "./orders.ts"
+import type { How } from "./orders.ts"
 import type { Commits } from "./rows.ts"
-import { type Server, startServer } from "./servers.ts"
+import { type HostName, type Server, startServer } from "./servers.ts"
 import { nowMicros, type Tally } from "./tally.ts"
 import type { WireName } from "./wire.ts"
 
@@ -15,8 +14,13 @@ export interface Subject {
   readonly wire: WireName
   /** Below saturation. */
   readonly how: How
-  /** At saturation, one after the other. */
-  readonly floods: readonly How[]
+  /** At saturation, one after the other; the first also warms up. */
+  readonly floods: readonly Flood[]
+}
+
+export interface Flood {
+  readonly how: How
+  readonly inFlight: number
 }
 
 /** Milliseconds. */
@@ -27,8 +31,7 @@ export interface Delay {
   readonly isSaturated: boolean
 }
 
-export interface Saturation {
-  readonly how: How
+export interface Saturation extends Flood {
   readonly messagesPerSecond: number
   readonly framesPerSecond: number
   readonly publishedPerSecond: number
@@ -50,6 +53,7 @@ export interface Result {
   readonly floods: readonly Saturation[]
 }
 
+/** How long, and how often. */
 export interface Times {
   readonly idleMs: number
   readonly floodMs: number
@@ -61,7 +65,8 @@ const SLOW = 1
 const QUICK = 10
 /** More frames a second than that are no load below saturation, for any server on one core. */
 const MOST_FRAMES_PER_SECOND = 50_000
-const IN_FLIGHT = 4
+/** More take longer to be delivered than anybody waits. */
+const MOST_FRAMES_IN_FLIGHT = 70_000
 const WARM_UP_MS = 700
 const SETTLE_MS = 1_500
 /** After it, what still comes is no answer to the load. */
@@ -91,7 +96,8 @@ export async function measure(subject: Subject, subscribers: number, folder: str
     const isPossible = subscribers * QUICK <= MOST_FRAMES_PER_SECOND
     const quick = isPossible ? await delays(run, QUICK, times.quickTimes) : undefined
     const floods: Saturation[] = []
-    for (const how of subject.floods) floods.push(await flood(run, how, times.floodMs))
+    for (const one of subject.floods)
+      if (subscribers * one.inFlight <= MOST_FRAMES_IN_FLIGHT) floods.push(await flood(run, one, times.floodMs))
     const kbPerSocket = opened < FEWEST_FOR_MEMORY ? undefined : memoryKb / opened
     return { subject: subject.name, subscribers, kbPerSocket, idleCpuMsPerSecond, slow, quick, floods }
   } finally {
@@ -136,15 +142,14 @@ async function delays(
 
 /** The database tells the time of day: what lies between that and the other clock is measured here. */
 function sinceCommit(tallies: readonly Tally[], commits: Commits): number[] {
-  const offset = nowMicros() - (performance.timeOrigin + performance.now()) * 1_000
+  const offset = nowMicros() - (Date.now() + 0.5) * 1_000
   const committed = new Map(commits.map(([sent, at]) => [sent, at * 1_000 + offset]))
   return tallies.flatMap(({ sent, took }) => [...took].map((micros, n) => sent[n]! + micros - committed.get(sent[n]!)!))
 }
 
-async function flood({ subscribers, server, clients }: Run, how: How, ms: number): Promise<Saturation> {
+async function flood({ subscribers, server, clients }: Run, { how, inFlight }: Flood, ms: number): Promise<Saturation> {
   await clients.reset(SAMPLE_OF_FLOOD)
   const before = server.cpuMs()
-  const inFlight = how === "rows" ? Math.max(1, IN_FLIGHT / 2) : IN_FLIGHT
   const published = await clients.publish({ kind: "flood", how, inFlight, ms })
   const missing = await clients.settle(published.messages * subscribers, DRAIN_MS)
   const cpuMs = server.cpuMs() - before
@@ -154,6 +159,7 @@ async function flood({ subscribers, server, clients }: Run, how: How, ms: number
   const seconds = (Math.max(...tallies.map(({ lastAt }) => lastAt)) - published.firstAt) / 1_000_000
   return {
     how,
+    inFlight,
     messagesPerSecond: messages / seconds,
     framesPerSecond: frames / seconds,
     publishedPerSecond: (published.messages * 1_000_000) / (published.endedAt - published.firstAt),
@@ -162,5 +168,3 @@ async function flood({ subscribers, server, clients }: Run, how: How, ms: number
     missing: Math.max(0, missing),
   }
 }
-
-export const BATCH = ROWS_PER_BATCH

@@ -6,8 +6,10 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as wait } from "node:timers/promises"
 import { childrenOf, treeCpuMs } from "../../lib/cpu.ts"
-import type { HostMessage, HostName } from "../host.ts"
+import type { HostMessage } from "../host.ts"
 import type { Commits } from "./rows.ts"
+
+export type HostName = "bare" | "ws" | "socket.io" | "selvedge"
 
 export interface Server {
   readonly port: number

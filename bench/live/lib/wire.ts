@@ -16,6 +16,8 @@ export interface Wire {
   path(index: number, count: number): string
   /** Frames that follow the upgrade. */
   hello(index: number): readonly string[]
+  /** Sockets of a process that open at the same time. */
+  readonly opening: number
   /** Comes once for each subscription, when it is one; undefined where the upgrade is enough. */
   readonly ready: string | undefined
   /** The frame that publishes `data`, JSON text; `query` is written to by HTTP. */
@@ -41,6 +43,7 @@ const none = (): readonly string[] => []
 const plain: Wire = {
   path: () => "/",
   hello: none,
+  opening: 50,
   ready: undefined,
   publish: (data) => data,
   acknowledged: '"ack":1',
@@ -103,6 +106,7 @@ const wires: Record<WireName, Wire> = {
   "few filters": { ...query, hello: () => [filtered(1, WANTED)] },
   "many filters": {
     ...query,
+    opening: 4,
     hello: (index) =>
       Array.from({ length: SUBSCRIPTIONS_PER_SOCKET }, (_, n) =>
         filtered(n, n === 0 && index % WANTED_EVERY === 0 ? WANTED : `author-${index}-${n}`),

@@ -7,6 +7,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare"
 import { bundle, readModules } from "../../../scripts/bundle.ts"
 import { PROJECT_ROOT } from "../../../scripts/local-env.ts"
 import { compatibilityOf } from "../../lib/compatibility.ts"
+import type { HostName } from "./servers.ts"
 
 export type EntryName = "bare" | "worker"
 
@@ -17,6 +18,12 @@ const OBJECTS: Record<EntryName, Readonly<Record<string, string>>> = {
   worker: { LIMITER: "Limiter", FEED: "Feed", CLOCK: "Clock", HUB: "Hub", TOPIC: "Topic" },
 }
 const SECRET = "a secret for the bench, with more than 32 characters"
+
+/** Undefined for a server on Node. */
+export function entryOf(host: HostName): EntryName | undefined {
+  if (host === "selvedge") return "worker"
+  return host === "bare" ? "bare" : undefined
+}
 
 export interface RunningWorker {
   readonly port: number
