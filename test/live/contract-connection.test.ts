@@ -181,5 +181,5 @@ test("frames are handled in order, also while auth waits", async () => {
   for (const { data } of client.messages.slice(2)) expect(data).toMatchObject([{ id: draft.id }])
   await update("drafts", draft.id, { text: `${text}!` })
   await client.next({ type: "change", id: "3" })
-  expect((await client.quiet()).filter(({ id }) => id === "1")).toEqual([])
+  expect((await client.quiet()).filter(({ type, id }) => type === "change" && id === "1")).toEqual([])
 })

@@ -66,13 +66,14 @@ test("publishes over the burst are a problem, and the socket closes with 4429", 
   const { token } = await newPerson()
   const client = await connect({ token })
   await client.join("1", `room:${newId()}`)
-  for (let n = 1; n <= 200; n++) client.send({ type: "publish", id: "1", event: "message", data: n, ref: `${n}` })
+  const since = Date.now()
+  for (let n = 1; n <= 300; n++) client.send({ type: "publish", id: "1", event: "message", data: n, ref: `${n}` })
   const problem = await client.next({ type: "problem" })
   expect(problem).toMatchObject({ ref: expect.any(String), problem: { status: 429, code: "rate_limited" } })
   expect((await client.closed).code).toBe(4429)
   const acks = client.messages.filter(({ type }) => type === "ack")
   expect(acks.length).toBeGreaterThanOrEqual(100)
-  expect(acks.length).toBeLessThan(150)
+  expect(acks.length).toBeLessThanOrEqual(101 + ((Date.now() - since) / 1_000) * 20)
 })
 
 test("a burst of 100 publishes is fine", async () => {

@@ -34,7 +34,7 @@ test("what comes to match is added, what still does is modified, what stops is r
   await update("films", id, { title: "another title" })
   await update("films", id, { genre: "elsewhere" })
   await update("films", id, { title: "unseen" })
-  await update("films", id, { genre })
+  await update("films", id, { genre, title: "seen again" })
   await remove("films", id)
   const removed = await client.next((message) => message.op === "removed" && ops(client).length === 5)
   expect(ops(client)).toEqual(["added", "modified", "removed", "added", "removed"].map((op) => [op, id]))

@@ -4,8 +4,8 @@ import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { expect, test, vi } from "vitest"
 import { agrees, changesOf, comeBack } from "./agreement.ts"
-import { connect } from "./client.ts"
-import { create, evict, fed, newPerson, remove, tokenOf, update } from "./people.ts"
+import { connect, type Message } from "./client.ts"
+import { create, evict, fed, newPerson, remove, update } from "./people.ts"
 import type { Picture } from "./picture.ts"
 
 const insert = env.DB.prepare(
@@ -93,7 +93,8 @@ test("a place in the middle of what was told is as good as the last", async () =
   const again = await connect()
   again.send({ type: "query", id: "1", collection: "films", query: { genre }, since: tenth.seq })
   await vi.waitFor(() => expect(changesOf(again)).toHaveLength(20), 8_000)
-  expect(changesOf(again)).toEqual(changesOf(client).slice(10))
+  const told = ({ bookmark: _, ...rest }: Message) => rest
+  expect(changesOf(again).map(told)).toEqual(changesOf(client).slice(10).map(told))
 })
 
 test("the place of a snapshot is one to go on from", async () => {
@@ -126,14 +127,12 @@ test.each<[string, (seq: string) => string]>([
   ["is empty", () => ""],
   ["is of another log", (seq) => `${"0".repeat(12)}${seq.slice(12)}`],
   ["is later than all that there is", (seq) => seq.replace(/\.\d{16}/, ".9007199254740991")],
-  ["is before the first change", (seq) => seq.replace(/\.\d{16}/, ".0000000000000000")],
   ["has no tag", (seq) => seq.slice(0, seq.lastIndexOf("."))],
 ])("a since that %s brings a snapshot", async (_, change) => {
   const genre = newId()
   const picture = await watchAndLeave(genre)
   const client = await comeBack({ picture, collection: "films", query: { genre }, since: change(picture.seq!) })
-  if (change(picture.seq!).includes(".0000000000000000.")) await agrees(client, "1", `/v1/films?genre=${genre}`)
-  else expect(await client.next({ id: "1" })).toMatchObject({ type: "snapshot", data: [{ title: "before" }] })
+  expect(await client.next({ id: "1" })).toMatchObject({ type: "snapshot", data: [{ title: "before" }] })
 })
 
 test("a since that is of another query, caller or set of roles brings a snapshot", async () => {
@@ -151,10 +150,10 @@ test("a since that is of another query, caller or set of roles brings a snapshot
     [one.token, { genre, stock: 1 }],
     [other.token, { genre }],
     [undefined, { genre }],
-    [await tokenOf(one, { roles: ["a", "b"] }), { genre }],
-    [await tokenOf(one), { genre }],
   ]
   for (const [token, query] of cases) expect(await back(token, query)).toMatchObject({ type: "snapshot", data: [] })
+  await env.DB.prepare("UPDATE _users SET roles = ? WHERE id = ?").bind('["a","b"]', one.id).run()
+  expect(await back(one.token, { genre })).toMatchObject({ type: "snapshot", data: [] })
 })
 
 test("when the log no longer reaches back a snapshot comes", async () => {
