@@ -86,6 +86,7 @@ test("a view is another one with other rows, other fields or what another caller
     plan({ rank: { in: [1, 2] } }),
     plan({ rank: { notIn: [1, 2] } }),
     plan({ filter: { not: { rank: 1 } } }),
+    plan({ rank: 1, title: "1" }),
     plan({ filter: { or: [{ rank: 1 }, { title: "1" }] } }),
     plan({ filter: { or: [{ rank: 1 }, { title: "1", body: "1" }] } }),
     plan({ filter: { project: { name: "1" } } }),
