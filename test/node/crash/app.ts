@@ -4,6 +4,7 @@ import { eq, sql } from "drizzle-orm"
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core"
 import {
   anyone,
+  channel,
   collection,
   defineBackend,
   endpoint,
@@ -11,20 +12,13 @@ import {
   type JobContext,
   job,
   on,
+  one,
   type RecordChange,
   type Router,
   schedule,
 } from "selvedge"
 import { newId, recordColumns } from "selvedge/tables"
 import * as z from "zod"
-
-export const entries = sqliteTable("entries", {
-  ...recordColumns(),
-  name: text().notNull(),
-  amount: integer().notNull(),
-  steps: integer().notNull().default(0),
-  paid: integer({ mode: "boolean" }).notNull().default(false),
-})
 
 /** Sums that a write which came twice, or half, would falsify. */
 export const tallies = sqliteTable("tallies", {
@@ -33,9 +27,31 @@ export const tallies = sqliteTable("tallies", {
   amount: integer().notNull().default(0),
 })
 
+export const entries = sqliteTable("entries", {
+  ...recordColumns(),
+  tallyId: text().references(() => tallies.id),
+  name: text().notNull(),
+  amount: integer().notNull(),
+  steps: integer().notNull().default(0),
+  paid: integer({ mode: "boolean" }).notNull().default(false),
+})
+
 export const collections = {
-  entries: collection(entries, { access: { read: anyone, create: anyone, update: anyone } }),
+  entries: collection(entries, {
+    access: { read: anyone, create: anyone, update: anyone },
+    relations: { tally: one(tallies) },
+    live: true,
+  }),
+  tallies: collection(tallies, { access: { read: anyone } }),
 }
+
+/** More is kept than is said while a process is down. */
+export const log = channel("log:{name}", {
+  join: anyone,
+  publish: anyone,
+  presence: anyone,
+  history: { messages: 1_000 },
+})
 
 /** Crashes count as attempts, and there are many. */
 const patient = { retries: 100, backoff: { first: 100, most: 500 } }
@@ -80,7 +96,7 @@ function routes(app: Router<typeof collections>) {
     const sums = { purchases: sql`${tallies.purchases} + 1`, amount: sql`${tallies.amount} + ${amount}` }
     await atomic(
       [
-        db.insert(entries).values({ id, name, amount }),
+        db.insert(entries).values({ id, name, amount, tallyId }),
         db.update(tallies).set(sums).where(eq(tallies.id, tallyId)),
         expectRows(1, "no_tally"),
         enqueue(charge, { entryId: id, amount }, amount % 10 === 0 ? { delay: 2_000 } : {}),
@@ -109,7 +125,8 @@ export const backend = defineBackend({
   tables: { entries, tallies },
   collections,
   jobs: { charge, pack, entryChanged, tallyChanged, beat },
+  channels: { log },
   routes,
-  // the writers all come from one address
+  // the writers all come from one address, and so do those who listen
   limits: { default: { limit: 1_000_000, windowS: 60 } },
 })

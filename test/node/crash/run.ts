@@ -15,13 +15,17 @@ import { EMPTY } from "../../../scripts/migrate/table-schema.ts"
 import { engineTables } from "../../../src/schema/engine-tables.ts"
 import { backend } from "./app.ts"
 import { CHANGES_WITHOUT_JOB, findViolations, OPEN_JOBS } from "./checks.ts"
+import { findLiveViolations } from "./live-checks.ts"
 import { startReceiver } from "./receiver.ts"
 import { type Serving, startServing } from "./serving.ts"
+import { type Subscriber, type Subscribers, startSubscribers } from "./subscribers.ts"
 import { startWriters } from "./writers.ts"
 
 export interface CrashOptions {
   readonly kills: number
   readonly writers: number
+  /** Live clients. */
+  readonly subscribers: number
   /** Of the random numbers; what they meet is never the same again. */
   readonly seed: number
   /** Milliseconds that a process serves at most before it is killed. */
@@ -44,7 +48,11 @@ const LEAST_SERVING_MS = 300
 const EARLY_KILLS = 0.2
 const MOST_STARTING_MS = 600
 const TALLIES = 8
+/** Less shows nothing. */
+const LEAST_WRITES = 40
 const LOOK_EVERY_MS = 250
+/** Members of connections that died are gone by then. */
+const MOST_PRESENT_MS = 30_000
 
 export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   const { kills, mostServingMs, patienceMs, say } = options
@@ -66,6 +74,7 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   try {
     let serving: Serving | undefined = await current.ready
     const writers = startWriters(options.writers, () => serving?.url, await prepare(serving), random)
+    const subscribers = startSubscribers(options.subscribers, () => serving?.url, random)
     const downTimes: number[] = []
     for (let kill = 1; kill <= kills; kill++) {
       await wait(LEAST_SERVING_MS + random() * (mostServingMs - LEAST_SERVING_MS))
@@ -85,11 +94,15 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
       downTimes.push(performance.now() - killed)
       say(`kill ${kill} of ${kills}: ${before} writes acknowledged, ${receiver.effects.size} effects seen`)
     }
+    while (writers.acknowledged < LEAST_WRITES && writers.refusals.length === 0) await wait(LOOK_EVERY_MS)
     const started = performance.now()
-    await writers.stop()
+    await Promise.all([writers.stop(), subscribers.rest()])
     const isAtRest = await rest(serving!, patienceMs)
     const recoveryMs = performance.now() - started
     const violations = await findViolations(serving!, writers, receiver)
+    violations.push(...(await liveViolations(serving!, subscribers, started + MOST_PRESENT_MS)))
+    const livingMs = performance.now() - started
+    await subscribers.stop()
     if (!isAtRest) violations.unshift(`jobs or changes are still open after ${patienceMs} ms`)
     const [[{ jobs, attempts } = {}] = [], [{ changes } = {}] = []] = (await serving!.run([
       "SELECT count(*) AS jobs, sum(attempts) AS attempts FROM _jobs",
@@ -108,10 +121,18 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
         "effects at the receiver": receiver.effects.size,
         "duplicates that it dropped by the once key": receiver.duplicates,
         "calls that it refused": receiver.refusals,
+        "connections of live clients": sumOf(subscribers, ({ connections }) => connections),
+        "changes that they were told": sumOf(
+          subscribers,
+          ({ followed, related }) => followed.changes + related.changes,
+        ),
+        "messages that they heard": sumOf(subscribers, ({ messages }) => messages.length),
+        "snapshots through a relation": sumOf(subscribers, ({ related }) => related.snapshots),
         "ms from a kill to the next answer, median": Math.round(
           downTimes.sort((a, b) => a - b)[downTimes.length >> 1]!,
         ),
         "ms from the last kill's restart to rest": Math.round(recoveryMs),
+        "ms until live clients held what is there": Math.round(livingMs),
       },
       violations,
       folder,
@@ -146,6 +167,19 @@ async function rest({ run }: Serving, patienceMs: number): Promise<boolean> {
     await wait(LOOK_EVERY_MS)
   }
   return false
+}
+
+/** Waits until live clients have been told everything. @returns What they still lack. */
+async function liveViolations(serving: Serving, { all }: Subscribers, until: number): Promise<string[]> {
+  for (;;) {
+    const violations = await findLiveViolations(serving, all)
+    if (violations.length === 0 || performance.now() > until) return violations
+    await wait(LOOK_EVERY_MS)
+  }
+}
+
+function sumOf({ all }: Subscribers, count: (subscriber: Subscriber) => number): number {
+  return all.reduce((sum, subscriber) => sum + count(subscriber), 0)
 }
 
 /** Mulberry32, by Tommy Ettinger (public domain). */

@@ -55,6 +55,8 @@ const miniflare = new Miniflare(
           LIMITER: { className: "Limiter", useSQLite: true },
           FEED: { className: "Feed", useSQLite: true },
           CLOCK: { className: "Clock", useSQLite: true },
+          HUB: { className: "Hub", useSQLite: true },
+          TOPIC: { className: "Topic", useSQLite: true },
         },
         queueProducers: { JOBS: "jobs", JOBS_DEAD: "jobs-dead" },
         queueConsumers: { jobs: consumer, "jobs-dead": { maxBatchTimeout: 1 } },
