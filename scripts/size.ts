@@ -8,8 +8,8 @@ import { type Bundle, measureStartsMs } from "./size/module-start.ts"
 import { runWrangler } from "./wrangler.ts"
 
 /** JavaScript, gzipped. */
-const LARGEST_BYTES = 300 * 1024
-const LARGEST_BYTES_WITHOUT_PASSKEYS = 230 * 1024
+const LARGEST_BYTES = 335 * 1024
+const LARGEST_BYTES_WITHOUT_PASSKEYS = 265 * 1024
 /** At the speed of the machine on which the yardstick takes {@link YARDSTICK_MS}: docs/decisions/008-module-start.md. */
 const LONGEST_START_MS = 36
 const YARDSTICK_MS = 5

@@ -2,7 +2,7 @@
 
 import { DurableObject } from "cloudflare:workers"
 import type { Push } from "../core/live.ts"
-import { Hub } from "./hub.ts"
+import type { Hub } from "./hub.ts"
 import type { HubOptions } from "./hub-context.ts"
 import { HubStore } from "./hub-store.ts"
 import type { HubStub } from "./objects.ts"
@@ -61,8 +61,10 @@ export abstract class HubObject extends DurableObject implements HubStub {
     return this.#hub
   }
 
+  /** Loaded when it is first needed: most isolates hold no hub. */
   async #create(): Promise<Hub> {
     const { ctx } = this
+    const { Hub } = await import("./hub.ts")
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     this.#wakesAt = (await ctx.storage.getAlarm()) ?? undefined
     const platform = {
