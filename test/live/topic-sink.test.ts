@@ -1,15 +1,22 @@
 /** How changes come from the database to topics. */
 
 import { env } from "cloudflare:workers"
-import { expect, test, vi } from "vitest"
+import { afterEach, expect, test, vi } from "vitest"
 import type { LiveNamespace, PushOrder, TopicStub } from "../../src/live/objects.ts"
 import { liveSink, liveTables } from "../../src/live/sink.ts"
 import { backend } from "./app/backend.ts"
 import { create, fed, newPerson, remove } from "./people.ts"
 import { change, namespace, openTopic } from "./topic-scenario.ts"
 
+const topics: Awaited<ReturnType<typeof openTopic>>[] = []
+
+afterEach(async () => {
+  for (const topic of topics.splice(0)) await topic.close()
+})
+
 async function follow(name: string) {
   const topic = await openTopic(name)
+  topics.push(topic)
   const hub = topic.hub("one")
   await topic.stub.enter("one")
   return hub
