@@ -12,7 +12,7 @@ const films = sqliteTable("films", {
   directorId: text().references(() => directors.id),
   editorId: text().references(() => directors.id),
 })
-const bare = sqliteTable("bare", { id: text().primaryKey() })
+const bare = sqliteTable("bare", { id: text().primaryKey(), filmId: text().references(() => films.id) })
 const access = { read: anyone }
 
 /** Definitions that TypeScript would refuse, as plain JavaScript could write them. */
@@ -35,6 +35,27 @@ test.each<[string, Record<string, ReturnType<typeof collection>>, RegExp]>([
     "a table exposed twice",
     { films: loose(films, { access }), movies: loose(films, { access }) },
     /^movies: its table is already exposed as films/,
+  ],
+  [
+    "a live collection that nobody reads",
+    { films: loose(films, { access: { create: anyone }, live: true }) },
+    /^films\.live: nobody may read the collection; add a rule/,
+  ],
+  [
+    "live that is no yes or no",
+    { films: loose(films, { access, live: "yes" }) },
+    /^films\.live: yes says neither yes nor no; write live: true/,
+  ],
+  [
+    "a live collection whose rule goes through a table that notes no changes",
+    {
+      films: loose(films, {
+        access: { read: () => ({ not: { bare: { some: { id: "x" } } } }) },
+        relations: { bare: many(bare, { fields: ["id"] }) },
+        live: true,
+      }),
+    },
+    /^films\.access\.read: it goes through bare, whose changes aren't noted.*; spread recordColumns\(\)/,
   ],
   [
     "an unknown action",

@@ -1,3 +1,4 @@
+import { sqliteTable, text } from "drizzle-orm/sqlite-core"
 import { type Caller, collection, defineBackend, many, nobody, one, role, signedIn } from "selvedge"
 import { users } from "selvedge/tables"
 import { expect, test } from "vitest"
@@ -9,13 +10,15 @@ import { type LiveInput, planLive } from "./plan.ts"
 
 const ADA: Caller = { kind: "user", id: "0199aaaa-0000-7000-8000-000000000001", roles: [] }
 const BOB: Caller = { kind: "user", id: "0199aaaa-0000-7000-8000-000000000002", roles: ["staff", "editor"] }
+/** Without record columns, and so without changes. */
+const labels = sqliteTable("labels", { id: text().primaryKey(), noteId: text().references(() => notes.id) })
 const backend = defineBackend({
-  tables: { teams, projects, members, notes },
+  tables: { teams, projects, members, notes, labels },
   collections: {
     notes: collection(notes, {
       access: { read: signedIn },
       fields: { secret: { read: nobody }, serial: { read: role("staff") } },
-      relations: { project: one(projects) },
+      relations: { project: one(projects), labels: many(labels, { fields: ["id"] }) },
       sorts: ["rank,title", "-createdAt", "serial"],
       search: ["title"],
       live: true,
@@ -25,6 +28,7 @@ const backend = defineBackend({
       relations: { owner: one(users, { fields: ["id", "name"] }), members: many(members), team: one(teams) },
       live: true,
     }),
+    people: collection(users, { access: { read: signedIn }, live: true }),
     members: collection(members, { access: { read: signedIn } }),
     teams: collection(teams, { access: { read: nobody }, live: true }),
   },
@@ -118,6 +122,13 @@ test("a query over its own columns follows changes, one through relations names 
     expect(plan(query)).toMatchObject({ follows: false, tables: ["notes", "projects", "members"] })
   expect(plan({}, ADA, "projects")).toMatchObject({ follows: false, tables: ["projects", "members"] })
   expect(plan({ expand: "owner" }, ADA, "projects").tables).toEqual(["projects", "members", "_users"])
+})
+
+test("a table whose changes leave something out is asked again, one that notes none can't be asked live", () => {
+  expect(plan({}, ADA, "people")).toMatchObject({ follows: false, tables: ["_users"] })
+  expect(refusal({ filter: { labels: { some: { id: "x" } } } })).toBe("invalid_query filter")
+  expect(refusal({ expand: "labels" })).toBe("invalid_query expand")
+  expect(refusal({ fields: "id,labels.id" })).toBe("invalid_query fields")
 })
 
 test("whoever may not read a collection, or asks for one that isn't live, is refused before its query is read", () => {
