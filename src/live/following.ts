@@ -118,8 +118,9 @@ export class Following {
   /** Those who ask the same meanwhile get the same answer, if it has seen enough for them. */
   async #list(subscription: QuerySubscription, link: Link): Promise<ListedAt> {
     const { plan, connection } = subscription
-    const { sort, limit } = plan.request
-    const key = JSON.stringify([plan.view, sort, limit])
+    const { sort, limit, filterText } = plan.request
+    // cursors belong to a filter's own words
+    const key = JSON.stringify([plan.view, sort, limit, filterText])
     const reached = link.cursor
     const shared = await this.#lists.get(key)?.catch(() => undefined)
     if (shared && shared.seq >= reached) return shared

@@ -210,9 +210,9 @@ function isUnchanged({ epoch, changes, upTo }: Missed, since: QueryPosition, lis
   return epoch === list.epoch && shortEpoch(epoch) === since.epoch && changes.length === 0 && list.seq === upTo
 }
 
-/** The order belongs to it, since only so many records are looked at. */
+/** The order belongs to it, since only so many records are looked at, and the filter's own words, since cursors do. */
 function keyOf({ plan }: QuerySubscription): string {
-  return JSON.stringify([plan.view, plan.request.sort ?? ""])
+  return JSON.stringify([plan.view, plan.request.sort ?? "", plan.request.filterText])
 }
 
 function snapshotOf({ id, plan }: QuerySubscription, list: ListedAt, records: readonly ListedRecord[]): string {
