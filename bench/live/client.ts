@@ -24,7 +24,8 @@ let wire: Wire | undefined
 let ready: Buffer
 let acknowledged: Buffer
 let publisher: Publisher | undefined
-let closed = 0
+/** Codes of the sockets that the server has closed. */
+const closed: number[] = []
 /** The first complaint of the server. */
 let said: string | undefined
 
@@ -57,20 +58,22 @@ async function open({ port, wire: name, first, count, total }: OrderOf<"open">):
   }
   await Promise.all(Array.from({ length: opened.opening }, openNext))
   publisher = new Publisher(opened, port, sockets)
-  if (opened.pingEveryMs > 0) setInterval(pingSome, opened.pingEveryMs / PING_STEPS, opened)
+  const stepMs = opened.pingEveryMs / PING_STEPS
+  if (stepMs > 0) setInterval(() => pingDue(opened, Math.floor(performance.now() / stepMs)), stepMs)
   return null
 }
 
 let pingStep = 0
 
-/** As a client in a channel does, so that it isn't taken for gone. */
-function pingSome({ ping }: Wire): void {
-  for (let at = pingStep++ % PING_STEPS; at < sockets.length; at += PING_STEPS) sockets[at]!.send(ping!)
+/** As a client in a channel does, so that it isn't taken for gone; what is late is made up for. */
+function pingDue({ ping }: Wire, step: number): void {
+  for (pingStep = Math.max(pingStep, step - PING_STEPS); pingStep < step; pingStep++)
+    for (let at = pingStep % PING_STEPS; at < sockets.length; at += PING_STEPS) sockets[at]!.send(ping!)
 }
 
 async function openOne(wire: Wire, port: number, index: number, total: number): Promise<void> {
   const address = { host: "127.0.0.1", port, path: wire.path(index, total) }
-  const socket = new LeanSocket(index, address, { onText, onClose: () => closed++ })
+  const socket = new LeanSocket(index, address, { onText, onClose: (_, code) => closed.push(code) })
   sockets.push(socket)
   await socket.opened
   const hello = wire.hello(index)

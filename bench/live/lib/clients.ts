@@ -60,8 +60,9 @@ export function startClients(): Clients {
         const counts = await all<"counts">({ kind: "counts" })
         const said = counts.find(({ said }) => said !== undefined)?.said
         if (said !== undefined) throw new Error(`the server complains: ${said}`)
-        const closed = counts.reduce((sum, count) => sum + count.closed, 0)
-        if (closed > 0) throw new Error(`the server has closed ${closed} sockets`)
+        const closed = counts.flatMap((count) => count.closed)
+        if (closed.length > 0)
+          throw new Error(`the server has closed ${closed.length} sockets: ${[...new Set(closed)].join(", ")}`)
         const left = messages - counts.reduce((sum, count) => sum + count.messages, 0)
         if (left <= 0 || performance.now() > end) return left
         await wait(LOOK_EVERY_MS)

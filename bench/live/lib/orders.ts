@@ -39,7 +39,10 @@ export interface Published {
 export interface Answers {
   readonly open: null
   readonly reset: null
-  readonly counts: Omit<Tally, "sent" | "took"> & { readonly closed: number; readonly said: string | undefined }
+  readonly counts: Omit<Tally, "sent" | "took"> & {
+    readonly closed: readonly number[]
+    readonly said: string | undefined
+  }
   readonly tally: Tally
   readonly publish: Published
   readonly flood: Published
