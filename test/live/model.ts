@@ -37,7 +37,7 @@ export class World {
     await env.DB.batch(["cards", "boards"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)))
     const world = new World()
     for (let n = 0; n < BOARDS; n++) world.#boards.push((await create("boards", { name: `${n}`, open: n === 0 })).id)
-    for (const [n, { rule, seesSecrets }] of people.entries()) {
+    for (const { rule, seesSecrets } of people) {
       const person = await newPerson()
       const watcher: Watcher = { person, token: person.token, seesSecrets, client: undefined, watched: new Map() }
       world.#watchers.push(watcher)

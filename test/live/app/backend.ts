@@ -1,7 +1,21 @@
 /** A backend with a collection for each way in which a record comes into a caller's sight and leaves it. */
 
-import { anyOf, anyone, type Caller, collection, defineBackend, many, one, owner, role, signedIn } from "selvedge"
+import {
+  anyOf,
+  anyone,
+  type Caller,
+  collection,
+  defineBackend,
+  endpoint,
+  many,
+  one,
+  owner,
+  type Router,
+  role,
+  signedIn,
+} from "selvedge"
 import { users } from "selvedge/tables"
+import * as z from "zod"
 import * as channels from "./channels.ts"
 import { ruleOf, seesSecrets } from "./rules.ts"
 import * as tables from "./schema.ts"
@@ -67,10 +81,26 @@ const collections = {
   }),
 }
 
+const announcement = z.object({ room: z.string(), text: z.string() })
+const announce = endpoint({
+  summary: "Says something in a room",
+  access: signedIn,
+  body: announcement,
+  answer: { status: 200, description: "Said" },
+})
+
+function routes(app: Router<typeof collections>) {
+  app.post("/v1/announce", announce, async (c) => {
+    const { room: id, text } = c.req.valid("json")
+    return c.json(await c.var.ctx.live.publish(channels.room, { id }, "announcement", { text }))
+  })
+}
+
 export const backend = defineBackend({
   tables,
   collections,
   channels,
+  routes,
   auth: { name: "Live", password: {}, apiKeys: true },
   limits: { default: WIDE, auth: WIDE, write: WIDE },
   origins: ["https://app.example"],
