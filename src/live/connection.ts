@@ -11,6 +11,8 @@ const FRAMES: Rule = { limit: 100, windowMs: 1_000, burst: 1_000 }
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024
 const MOST_UNREAD_MS = 15_000
 const MOST_BYTES_AT_ONCE = 64 * 1024 * 1024
+/** How far the count may be ahead of what hibernation leaves of it. */
+const KEEP_EVERY_BYTES = 1024 * 1024
 
 /** What a socket's attachment keeps while its hub hibernates. */
 interface Attached {
@@ -24,6 +26,9 @@ interface Attached {
   expiresAt: number | undefined
   /** When the first channel was joined; from then on it pings. */
   pingsSince: number | undefined
+  /** Bytes sent, and since when, without a sign of life. */
+  unread: number
+  unreadSince: number
 }
 
 export class Connection {
@@ -33,13 +38,15 @@ export class Connection {
   readonly #attached: Attached
   #publishes = { debt: 0, at: 0 }
   #frames = { debt: 0, at: 0 }
-  #unread = 0
-  #unreadSince = 0
+  #unread: number
+  #unreadSince: number
   #heardAt = 0
 
   private constructor(socket: WebSocket, attached: Attached) {
     this.socket = socket
     this.#attached = attached
+    this.#unread = attached.unread
+    this.#unreadSince = attached.unreadSince
   }
 
   static open(socket: WebSocket, isStream: boolean): Connection {
@@ -50,6 +57,8 @@ export class Connection {
       name: undefined,
       expiresAt: undefined,
       pingsSince: undefined,
+      unread: 0,
+      unreadSince: 0,
     }
     const connection = new Connection(socket, attached)
     connection.#keep()
@@ -108,6 +117,8 @@ export class Connection {
   /** @returns Whether the client may send another frame. */
   heard(now: number): boolean {
     this.#heardAt = now
+    // the time isn't kept
+    if (this.#attached.unread > 0) this.#hasRead()
     return spend(this.#frames, FRAMES, now)
   }
 
@@ -124,6 +135,7 @@ export class Connection {
     if (this.#unread === 0) this.#unreadSince = now
     this.#unread += frame.length
     if (this.#unread > MOST_UNREAD_BYTES && !this.#reads(now, pingedAt())) return false
+    if (this.#unread - this.#attached.unread >= KEEP_EVERY_BYTES) this.#keep()
     try {
       this.socket.send(frame)
     } catch {
@@ -135,13 +147,20 @@ export class Connection {
   #reads(now: number, pingedAt: Date | null): boolean {
     const sign = this.lastSign(pingedAt)
     if (sign > this.#unreadSince) {
-      this.#unread = 0
+      this.#hasRead()
       return true
     }
     return now - this.#unreadSince < MOST_UNREAD_MS && this.#unread < MOST_BYTES_AT_ONCE
   }
 
+  #hasRead(): void {
+    this.#unread = 0
+    this.#keep()
+  }
+
   #keep(): void {
+    this.#attached.unread = this.#unread
+    this.#attached.unreadSince = this.#unreadSince
     this.socket.serializeAttachment(this.#attached)
   }
 }
