@@ -101,7 +101,7 @@ async function startSite(script: string): Promise<{ server: Server; origin: stri
 }
 
 /** The shop, but for the sites that it lists. @returns Its configuration. */
-async function writeWorker(folder: string, origin: string): Promise<string> {
+export async function writeWorker(folder: string, origin: string): Promise<string> {
   const path = (name: string) => JSON.stringify(join(ROOT, name))
   const worker = `
 import { createObjects, createWorker } from ${path("src/worker.ts")}
