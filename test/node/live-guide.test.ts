@@ -91,6 +91,28 @@ test(
   LONGEST_STEP_MS,
 )
 
+test(
+  "a client whose token is refused comes back with another",
+  async () => {
+    const good = await token("--email", "dora@example.com")
+    const { follow, openLive } = await import(join(FOLDER, "live.js"))
+    const asked: boolean[] = []
+    const live = openLive(`ws://localhost:${port}/v1/live`, {
+      token: async (wasRefused: boolean) => {
+        asked.push(wasRefused)
+        return wasRefused ? good : "no token at all"
+      },
+    })
+    const films = await new Promise((resolve) => follow(live, "films", { limit: 2 }, resolve))
+    live.close()
+    expect([asked, films]).toEqual([
+      [false, true],
+      [expect.anything(), expect.anything()],
+    ])
+  },
+  LONGEST_STEP_MS,
+)
+
 test("its code compiles", () => {
   expect(compile(FOLDER)).toBe("")
 })
