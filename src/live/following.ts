@@ -116,15 +116,14 @@ export class Following {
   }
 
   /** Those who ask the same meanwhile get the same answer, if it has seen enough for them. */
-  async #list(subscription: QuerySubscription, link: Link): Promise<ListedAt> {
-    const { plan, connection } = subscription
+  async #list({ plan }: QuerySubscription, link: Link): Promise<ListedAt> {
     const { sort, limit, filterText } = plan.request
     // cursors belong to a filter's own words
     const key = JSON.stringify([plan.view, sort, limit, filterText])
     const reached = link.cursor
     const shared = await this.#lists.get(key)?.catch(() => undefined)
     if (shared && shared.seq >= reached) return shared
-    const list = readList(this.#context, connection.caller, plan, limit, () => Math.max(reached, link.cursor))
+    const list = readList(this.#context, plan, limit, () => Math.max(reached, link.cursor))
     this.#lists.set(key, list)
     try {
       return await list

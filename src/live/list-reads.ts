@@ -1,6 +1,5 @@
 /** The lists that live queries begin with, and those that are run again. */
 
-import type { Caller } from "../core/caller.ts"
 import { Database, type Start } from "../db/database.ts"
 import type { WireRecord } from "../query/projection.ts"
 import type { RecordsContext } from "../records/context.ts"
@@ -26,19 +25,17 @@ type Source = Pick<HubOptions, "d1" | "isolate" | "collections" | "now">
  */
 export async function readList(
   source: Source,
-  caller: Caller,
   plan: LivePlan,
   limit: number,
   reached: () => number,
 ): Promise<ListedAt> {
-  const near = await listAt(source, caller, plan, limit, undefined)
-  return near.seq >= reached() ? near : listAt(source, caller, plan, limit, { d1: null })
+  const near = await listAt(source, plan, limit, undefined)
+  return near.seq >= reached() ? near : listAt(source, plan, limit, { d1: null })
 }
 
 async function listAt(
   { d1, isolate, collections, now }: Source,
-  caller: Caller,
-  { collection, request }: LivePlan,
+  { caller, collection, request }: LivePlan,
   limit: number,
   start: Start,
 ): Promise<ListedAt> {

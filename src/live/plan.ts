@@ -19,6 +19,8 @@ import { viewText } from "./view.ts"
 export type LiveInput = { readonly query: unknown } | { readonly search: string }
 
 export interface LivePlan {
+  /** As whom it is asked: its socket may belong to somebody else by now. */
+  readonly caller: Caller
   readonly collection: Collection
   /** Whether each change tells what becomes of the query; else it is run again. */
   readonly follows: boolean
@@ -65,6 +67,7 @@ export function planLive(collections: Collections, caller: Caller, name: string,
   const view = viewText(collection, access, filter, projection)
   const order = `${reversed ? "-" : ""}${sort!.text}`
   return {
+    caller,
     collection,
     follows: related.length === 0 && notesWholeRows(collection.table),
     tables: [...new Set([collection.table.name, ...related])],

@@ -174,9 +174,8 @@ export class Rerunning {
     const [asker] = [...group.subscribers, ...group.starting]
     if (!asker) throw new Error("nobody listens any more")
     const cursors = () => group.tables.map((table) => links.get(tableTopic(table))?.cursor ?? 0)
-    const { caller } = asker.connection
     const reached = () => Math.max(group.mustReach, ...cursors())
-    const list = await readList(this.#context, caller, withIds(asker.plan), MOST_RECORDS, reached)
+    const list = await readList(this.#context, withIds(asker.plan), MOST_RECORDS, reached)
     const records = list.records.map((record) => toListed(asker.plan, record))
     this.#tell(group, list, records)
     return { list, records }

@@ -74,15 +74,21 @@ export class Subscriptions {
 
   /** Who the caller is, or what it may do, is no longer the same: each subscription is looked at anew. */
   async rebind(connection: Connection, memberBefore: string): Promise<void> {
-    for (const subscription of [...(this.#all.get(connection)?.values() ?? [])]) {
-      try {
-        if (subscription.kind === "channel") await this.#rooms.rebind(subscription, memberBefore)
-        else await this.#queries.rebind(subscription, this.#planOf(subscription, connection.caller))
-      } catch (error) {
-        await this.end(connection, subscription.id)
-        this.#context.report(error)
-        this.#context.send(connection, problemFrame(error, connection.id, { id: subscription.id }))
-      }
+    const own = [...(this.#all.get(connection)?.values() ?? [])]
+    // all at once: none goes on as before while another begins anew
+    await Promise.all(own.map((subscription) => this.#rebindOne(subscription, memberBefore)))
+  }
+
+  async #rebindOne(subscription: Subscription, memberBefore: string): Promise<void> {
+    const { connection, id } = subscription
+    try {
+      if (subscription.kind === "channel") await this.#rooms.rebind(subscription, memberBefore)
+      else await this.#queries.rebind(subscription, this.#planOf(subscription, connection.caller))
+    } catch (error) {
+      if (this.#all.get(connection)?.get(id) !== subscription) return
+      await this.end(connection, id)
+      this.#context.report(error)
+      this.#context.send(connection, problemFrame(error, connection.id, { id }))
     }
   }
 
