@@ -2,7 +2,7 @@
 
 import { env } from "cloudflare:workers"
 import { anyone, collection, defineBackend } from "selvedge"
-import { expect, test } from "vitest"
+import { beforeEach, expect, test } from "vitest"
 import { createScenario } from "../fixture/scenario.ts"
 import * as tables from "../fixture/schema.ts"
 
@@ -14,17 +14,22 @@ const backend = defineBackend({
   limits: { default: { limit: LIMIT, windowS: 3_600 } },
 })
 
+let asked = 0
+const hubs: Pick<typeof env.HUB, "getByName"> = {
+  getByName(...place) {
+    asked++
+    return env.HUB.getByName(...place)
+  },
+}
+
+beforeEach(() => {
+  asked = 0
+})
+
 test.each([
   ["upgrades", "/v1/live", { Upgrade: "websocket" }, 101],
   ["streams", "/v1/teams", { Accept: "text/event-stream" }, 200],
 ] as const)("%s count like any request, and those beyond the limit reach no hub", async (_, path, headers, status) => {
-  let asked = 0
-  const hubs: Pick<typeof env.HUB, "getByName"> = {
-    getByName(...place) {
-      asked++
-      return env.HUB.getByName(...place)
-    },
-  }
   const scenario = createScenario(backend, env.FIXTURE, Date.now, { limited: true, hubs })
   const { get } = await scenario.as({ id: crypto.randomUUID() })
   const answers = await Promise.all(Array.from({ length: 10 }, () => get(path, { headers })))
@@ -33,4 +38,10 @@ test.each([
     ...Array<number>(10 - LIMIT).fill(429),
   ])
   expect(asked).toBe(LIMIT)
+})
+
+test("HEAD tells of a stream without asking a hub", async () => {
+  const { head } = await createScenario(backend, env.FIXTURE, Date.now, { hubs }).as("anonymous")
+  const { status, headers } = await head("/v1/teams", { headers: { Accept: "text/event-stream" } })
+  expect([status, headers.get("Content-Type"), asked]).toEqual([200, "text/event-stream", 0])
 })
