@@ -13,6 +13,7 @@ export type KeyPurpose =
   | "provider nonce"
   | "provider code verifier"
   | "webhook secret"
+  | "live place"
 
 /** Bytes of a secret that isn't typed by hand. */
 const SECRET_BYTES = 32

@@ -1,6 +1,7 @@
 /** Live queries that follow the changes of their table. */
 
 import { type Push, tableTopic } from "../core/live.ts"
+import { SelvedgeError } from "../core/problem.ts"
 import { formatBookmark } from "../db/bookmark.ts"
 import { evaluate, isWhole } from "./evaluate.ts"
 import { Followers } from "./followers.ts"
@@ -10,8 +11,13 @@ import { type ListedAt, readList } from "./list-reads.ts"
 import { type Missed, readMissed } from "./missed-changes.ts"
 import { Outbox } from "./outbox.ts"
 import { type QueryPosition, queryPosition, shortEpoch } from "./position.ts"
+import { ifGenuine, sealOf } from "./seal.ts"
 import { changeFrame, changeRest, snapshotFrame, snapshotRest } from "./server-frames.ts"
 import type { PushedChange, QuerySubscription } from "./subscription.ts"
+
+/** A database that can't answer at the moment. */
+const PASSING: readonly string[] = ["overloaded", "timeout"]
+const AGAIN_AFTER_MS = 1_000
 
 export class Following {
   readonly #context: HubContext
@@ -31,8 +37,12 @@ export class Following {
     return this.#counts.get(table) ?? 0
   }
 
-  /** Takes up one that was kept: it has its snapshot. */
+  /** Takes up one that was kept, where it has its snapshot. */
   resume(subscription: QuerySubscription): void {
+    if (subscription.epoch === "") {
+      void this.#beginAnew(subscription)
+      return
+    }
     this.#count(subscription, 1)
     this.#followers.add(subscription.plan, subscription)
   }
@@ -46,12 +56,13 @@ export class Following {
     this.#startingOf(tableOf(subscription)).add(subscription)
     try {
       const link = await this.#context.links.enter(tableTopic(tableOf(subscription)))
-      const missed = since?.tag === plan.tag ? await this.#missedSince(subscription, since) : undefined
+      const from = ifGenuine(this.#context, plan, since)
+      const missed = from && (await this.#missedSince(subscription, from))
       const snapshot = missed ? undefined : await this.#list(subscription, link)
       if (subscription.turn !== turn) return
       const outbox = new Outbox(this.#context.send)
       if (snapshot) this.#sendSnapshot(outbox, subscription, snapshot)
-      if (missed) this.#sendMissed(outbox, subscription, missed)
+      if (missed) this.#sendMissed(outbox, subscription, missed, from!.seal)
       this.#goLive(outbox, subscription)
       outbox.flush()
     } catch (error) {
@@ -59,13 +70,6 @@ export class Following {
       this.stop(subscription)
       throw error
     }
-  }
-
-  /** Its view has other rows or another form from now on. */
-  restart(subscription: QuerySubscription, plan: QuerySubscription["plan"]): Promise<void> {
-    this.stop(subscription)
-    subscription.plan = plan
-    return this.start(subscription, undefined)
   }
 
   stop(subscription: QuerySubscription): void {
@@ -80,28 +84,51 @@ export class Following {
   /** Of one table, beyond what the hub has seen. */
   take(table: string, { changes = [], epoch, bookmark: d1 = "" }: Pick<Push, "changes" | "epoch" | "bookmark">): void {
     const outbox = new Outbox(this.#context.send)
+    const failed = new Set<QuerySubscription>()
+    const fail = (subscribers: ReadonlySet<QuerySubscription>) => {
+      for (const subscription of subscribers) failed.add(subscription)
+    }
     for (const change of changes) {
       const bookmark = formatBookmark({ epoch, seq: change.seq, d1 })
       for (const subscription of this.#starting.get(table) ?? []) subscription.early!.push({ change, epoch, bookmark })
       const position = queryPosition(epoch, change.seq)
-      for (const { subscribers, viewChange } of this.#followers.changed(change)) {
+      for (const { subscribers, viewChange } of this.#followers.changed(change, fail)) {
         const rest = changeRest(viewChange, bookmark)
         for (const subscription of subscribers) {
-          if (change.seq <= subscription.at) continue
+          if (change.seq <= subscription.at || failed.has(subscription)) continue
           outbox.add(
             subscription.connection,
-            changeFrame(subscription.id, `${position}.${subscription.plan.tag}`, rest),
+            changeFrame(subscription.id, `${position}.${sealOf(this.#context, subscription)}`, rest),
           )
         }
       }
     }
     outbox.flush()
+    for (const subscription of failed) void this.#beginAnew(subscription)
   }
 
   /** The hub has lost the thread: everybody gets a fresh snapshot. */
   async refresh(table: string): Promise<void> {
-    const all = [...this.#everybody(table)]
-    await Promise.all(all.map((subscription) => this.restart(subscription, subscription.plan)))
+    await Promise.all([...this.#everybody(table)].map((subscription) => this.#beginAnew(subscription)))
+  }
+
+  /** What it was sent leads no further. A fresh snapshot follows as soon as there is one, also after hibernation. */
+  async #beginAnew(subscription: QuerySubscription): Promise<void> {
+    this.stop(subscription)
+    subscription.epoch = ""
+    keep(this.#context, subscription)
+    try {
+      await this.start(subscription, undefined)
+    } catch (error) {
+      if (!(error instanceof SelvedgeError) || !PASSING.includes(error.code)) {
+        await this.#context.fail(subscription, error)
+        return
+      }
+      const { turn } = subscription
+      setTimeout(() => {
+        if (subscription.turn === turn) void this.#beginAnew(subscription)
+      }, AGAIN_AFTER_MS)
+    }
   }
 
   *#everybody(table: string): Iterable<QuerySubscription> {
@@ -137,6 +164,7 @@ export class Following {
     const { epoch, seq, bookmark, records, nextAfter } = list
     subscription.epoch = epoch
     subscription.at = seq
+    subscription.seal = undefined
     const rest = textOf(list, () =>
       snapshotRest(
         JSON.stringify(records),
@@ -144,11 +172,16 @@ export class Following {
         bookmark,
       ),
     )
-    outbox.add(connection, snapshotFrame(id, `${queryPosition(epoch, seq)}.${plan.tag}`, rest))
+    outbox.add(
+      connection,
+      snapshotFrame(id, `${queryPosition(epoch, seq)}.${sealOf(this.#context, subscription)}`, rest),
+    )
   }
 
-  #sendMissed(outbox: Outbox, subscription: QuerySubscription, { epoch, changes, upTo, d1Bookmark }: Missed): void {
+  #sendMissed(outbox: Outbox, subscription: QuerySubscription, missed: Missed, seal: string): void {
+    const { epoch, changes, upTo, d1Bookmark } = missed
     subscription.epoch = epoch
+    subscription.seal = seal
     for (const change of changes) {
       const bookmark = formatBookmark({ epoch, seq: change.seq, d1: d1Bookmark })
       this.#sendChange(outbox, subscription, { change, epoch, bookmark })
@@ -165,10 +198,11 @@ export class Following {
     keep(this.#context, subscription)
   }
 
-  #sendChange(outbox: Outbox, { id, plan, connection }: QuerySubscription, { change, epoch, bookmark }: PushedChange) {
+  #sendChange(outbox: Outbox, subscription: QuerySubscription, { change, epoch, bookmark }: PushedChange): void {
+    const { id, plan, connection } = subscription
     const viewChange = evaluate(plan, change)
     if (!viewChange) return
-    const position = `${queryPosition(epoch, change.seq)}.${plan.tag}`
+    const position = `${queryPosition(epoch, change.seq)}.${sealOf(this.#context, subscription)}`
     outbox.add(connection, changeFrame(id, position, changeRest(viewChange, bookmark)))
   }
 

@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts"
 import type { HubStore } from "./hub-store.ts"
 import type { Links } from "./links.ts"
 import type { LiveNamespace, TopicStub } from "./objects.ts"
+import type { Subscription } from "./subscription.ts"
 
 /** What a backend's hubs are made of. */
 export interface HubOptions {
@@ -17,6 +18,8 @@ export interface HubOptions {
   readonly collections: Collections
   readonly channels: Channels
   readonly callers: SocketCallers
+  /** What only this backend can say of a text: 43 letters, digits and `-_`. */
+  readonly prove: (text: string) => string
   readonly topics: LiveNamespace<TopicStub>
   readonly now: Clock
   readonly log: (line: Record<string, unknown> & { level: "info" | "error" }) => void
@@ -29,6 +32,8 @@ export interface HubContext extends HubOptions {
   readonly links: Links
   /** Sends a frame now, or drops a client that doesn't read. */
   send(connection: Connection, frame: string): void
+  /** Ends what can't go on, and tells its client why. */
+  fail(subscription: Subscription, error: unknown): Promise<void>
   /** Logs what went wrong inside; a refusal is the client's own. */
   report(error: unknown): void
 }

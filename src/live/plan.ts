@@ -33,7 +33,8 @@ export interface LivePlan {
   readonly request: ListRequest
   /** Equal for queries that see the same rows in the same form; sort and limit don't matter. */
   readonly view: string
-  /** Binds a place in the log to the query, the caller and its roles; 6 to 11 letters and digits. */
+  readonly order: string
+  /** Of the query, the caller and its roles: 6 to 11 letters and digits. With other definitions it is another. */
   readonly tag: string
 }
 
@@ -65,8 +66,7 @@ export function planLive(collections: Collections, caller: Caller, name: string,
     ...noted(request.expand ? "expand" : "fields", reachedByProjection(projection)),
   ]
   const view = viewText(collection, access, filter, projection)
-  const order = `${reversed ? "-" : ""}${sort!.text}`
-  return {
+  const plan = {
     caller,
     collection,
     follows: related.length === 0 && notesWholeRows(collection.table),
@@ -76,8 +76,15 @@ export function planLive(collections: Collections, caller: Caller, name: string,
     projection,
     request,
     view,
-    tag: tagOf(caller, [view, order, request.limit]),
+    order: `${reversed ? "-" : ""}${sort!.text}`,
   }
+  return { ...plan, tag: hashText(identityOf(plan)).padStart(SHORTEST_TAG, "0") }
+}
+
+/** Equal for the same query in other words, asked by the same caller with the same roles. */
+export function identityOf({ caller, view, order, request }: Omit<LivePlan, "tag">): string {
+  const { kind, id, roles, scopes } = caller
+  return JSON.stringify([view, order, request.limit, kind, id, [...roles].sort(), scopes ? [...scopes].sort() : null])
 }
 
 function reachedByProjection({ relations }: Projection): TableModel[] {
@@ -93,9 +100,4 @@ function noted(parameter: string, tables: readonly TableModel[]): string[] {
   if (tables.some(({ isRecord }) => !isRecord))
     throw invalidQuery(parameter, "leads to records whose changes aren't noted, so it can't be live")
   return tables.map(({ name }) => name)
-}
-
-function tagOf({ kind, id, roles, scopes }: Caller, query: readonly unknown[]): string {
-  const who = [kind, id, [...roles].sort(), scopes ? [...scopes].sort() : null]
-  return hashText(JSON.stringify([...query, ...who])).padStart(SHORTEST_TAG, "0")
 }

@@ -4,20 +4,21 @@ import { parseBookmark } from "../db/bookmark.ts"
 
 /** As many of an epoch's characters as say when it began; later ones sort behind. */
 const EPOCH_LENGTH = 12
-const QUERY = /^([0-9a-f]{12})\.(\d{16})\.(\w{1,16})$/
+const QUERY = /^([0-9a-f]{12})\.(\d{16})\.([\w-]{17,27})$/
 const CHANNEL = /^([0-9a-f]{12})\.(\d{16})$/
 
 export interface QueryPosition {
   readonly epoch: string
   readonly seq: number
-  /** Of the query, the caller and its roles. */
-  readonly tag: string
+  /** See `seal.ts`. */
+  readonly seal: string
 }
 
 export function shortEpoch(epoch: string): string {
   return epoch.slice(0, EPOCH_LENGTH)
 }
 
+/** Without its seal: what all who are told a change have in common. */
 export function queryPosition(epoch: string, seq: number): string {
   return `${shortEpoch(epoch)}.${pad(seq)}`
 }
@@ -29,7 +30,7 @@ export function channelPosition(epoch: string, seq: number): string {
 /** @returns Undefined for text that is no position. */
 export function readQueryPosition(text: string | null | undefined): QueryPosition | undefined {
   const parts = QUERY.exec(text ?? "")
-  return parts ? { epoch: parts[1]!, seq: Number(parts[2]), tag: parts[3]! } : undefined
+  return parts ? { epoch: parts[1]!, seq: Number(parts[2]), seal: parts[3]! } : undefined
 }
 
 export function readChannelPosition(text: string | null | undefined): { epoch: string; seq: number } | undefined {

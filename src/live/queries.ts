@@ -42,8 +42,14 @@ export class Queries {
     subscription.plan = plan
     if (!isSame || subscription.early !== undefined || subscription.epoch === "")
       return this.start(subscription, undefined)
+    subscription.seal = undefined
     keep(this.#context, subscription)
     this.resume(subscription)
+  }
+
+  /** All that are kept have been taken up. */
+  restored(): void {
+    this.#rerunning.restored()
   }
 
   take(table: string, push: Push): void {

@@ -10,6 +10,7 @@ import { type Missed, readMissed } from "./missed-changes.ts"
 import { Outbox } from "./outbox.ts"
 import type { LivePlan } from "./plan.ts"
 import { type QueryPosition, queryPosition, shortEpoch } from "./position.ts"
+import { ifGenuine, sealOf } from "./seal.ts"
 import { changeFrame, changeRest, snapshotFrame, snapshotRest } from "./server-frames.ts"
 import type { QuerySubscription } from "./subscription.ts"
 
@@ -39,6 +40,8 @@ interface Group {
   mustReach: number
   ranAt: number
   running: Promise<Run> | undefined
+  /** After a failure another run follows. */
+  isRetrying: boolean
   /** The run after the one under way. */
   next: Promise<Run> | undefined
 }
@@ -67,14 +70,20 @@ export class Rerunning {
     if (!group.picture || reached > group.at) this.#runSoon(group)
   }
 
+  /** All that are kept have been taken up: what nobody asks any more ended with an object. */
+  restored(): void {
+    this.#context.store.dropOtherResults([...this.#groups.keys()])
+  }
+
   async start(subscription: QuerySubscription, since: QueryPosition | undefined): Promise<void> {
     const { d1, links } = this.#context
     const turn = ++subscription.turn
+    subscription.epoch = ""
     const group = this.#groupOf(subscription)
     group.starting.add(subscription)
     try {
       await Promise.all(group.tables.map((table) => links.enter(tableTopic(table))))
-      const from = since?.tag === subscription.plan.tag ? since : undefined
+      const from = ifGenuine(this.#context, subscription.plan, since)
       const missed = from && (await readMissed(d1, group.tables, from.seq))
       group.mustReach = Math.max(group.mustReach, missed?.upTo ?? 0)
       const { list, records } = await this.#runAfterNow(group)
@@ -84,19 +93,14 @@ export class Rerunning {
       group.starting.delete(subscription)
       group.subscribers.add(subscription)
       const isSame = missed && isUnchanged(missed, from!, list)
-      if (!isSame) this.#context.send(subscription.connection, snapshotOf(subscription, list, records))
+      subscription.seal = isSame ? from!.seal : undefined
+      if (!isSame) this.#context.send(subscription.connection, this.#snapshotOf(subscription, list, records))
       keep(this.#context, subscription)
     } catch (error) {
       if (subscription.turn !== turn) return
       this.stop(subscription)
       throw error
     }
-  }
-
-  restart(subscription: QuerySubscription, plan: QuerySubscription["plan"]): Promise<void> {
-    this.stop(subscription)
-    subscription.plan = plan
-    return this.start(subscription, undefined)
   }
 
   stop(subscription: QuerySubscription): void {
@@ -117,7 +121,13 @@ export class Rerunning {
 
   /** Another history of the database, or a hole that can't be filled. */
   refresh(table: string): void {
-    for (const group of this.#groups.values()) if (group.tables.includes(table)) this.#runSoon(group)
+    for (const group of this.#groups.values()) {
+      if (!group.tables.includes(table)) continue
+      // what it has seen may be of another history, whose numbers were higher
+      group.at = 0
+      group.mustReach = 0
+      this.#runSoon(group)
+    }
   }
 
   #groupOf(subscription: QuerySubscription): Group {
@@ -136,6 +146,7 @@ export class Rerunning {
       mustReach: 0,
       ranAt: 0,
       running: undefined,
+      isRetrying: false,
       next: undefined,
     }
     this.#groups.set(key, group)
@@ -144,9 +155,13 @@ export class Rerunning {
 
   #runSoon(group: Group): void {
     this.#runAfterNow(group).catch((error: unknown) => {
-      if (this.#groups.get(group.key) !== group) return
+      if (this.#groups.get(group.key) !== group || group.isRetrying) return
       this.#context.report(error)
-      setTimeout(() => this.#runSoon(group), AGAIN_AFTER_MS)
+      group.isRetrying = true
+      setTimeout(() => {
+        group.isRetrying = false
+        this.#runSoon(group)
+      }, AGAIN_AFTER_MS)
     })
   }
 
@@ -174,7 +189,8 @@ export class Rerunning {
     const [asker] = [...group.subscribers, ...group.starting]
     if (!asker) throw new Error("nobody listens any more")
     const cursors = () => group.tables.map((table) => links.get(tableTopic(table))?.cursor ?? 0)
-    const reached = () => Math.max(group.mustReach, ...cursors())
+    // never back to what was told already
+    const reached = () => Math.max(group.at, group.mustReach, ...cursors())
     const list = await readList(this.#context, withIds(asker.plan), MOST_RECORDS, reached)
     const records = list.records.map((record) => toListed(asker.plan, record))
     this.#tell(group, list, records)
@@ -187,11 +203,14 @@ export class Rerunning {
     const changes = picture && group.epoch === epoch ? differences(picture, records) : undefined
     const outbox = new Outbox(this.#context.send)
     for (const subscription of group.subscribers) {
-      const { connection, id, plan } = subscription
+      const { connection, id } = subscription
       subscription.epoch = epoch
       subscription.at = seq
-      if (!changes) outbox.add(connection, snapshotOf(subscription, list, records))
-      const position = `${queryPosition(epoch, seq)}.${plan.tag}`
+      if (!changes) {
+        subscription.seal = undefined
+        outbox.add(connection, this.#snapshotOf(subscription, list, records))
+      }
+      const position = `${queryPosition(epoch, seq)}.${sealOf(this.#context, subscription)}`
       for (const change of changes ?? [])
         outbox.add(connection, changeFrame(id, position, changeRest(change, bookmark)))
     }
@@ -200,7 +219,17 @@ export class Rerunning {
     group.at = seq
     if (changes?.length === 0) return
     group.picture = pictureOf(records)
+    if (this.#groups.get(group.key) !== group) return
     this.#context.store.keepResult(group.key, { epoch, at: seq, records: group.picture })
+  }
+
+  #snapshotOf(subscription: QuerySubscription, list: ListedAt, records: readonly ListedRecord[]): string {
+    const { id, plan } = subscription
+    const { limit } = plan.request
+    const shown = records.slice(0, limit).map(({ json }) => json)
+    const page = { next: records.length < limit ? null : list.nextAfter(limit), previous: null }
+    const rest = snapshotRest(`[${shown.join()}]`, page, list.bookmark)
+    return snapshotFrame(id, `${queryPosition(list.epoch, list.seq)}.${sealOf(this.#context, subscription)}`, rest)
   }
 }
 
@@ -212,14 +241,6 @@ function isUnchanged({ epoch, changes, upTo }: Missed, since: QueryPosition, lis
 /** The order belongs to it, since only so many records are looked at, and the filter's own words, since cursors do. */
 function keyOf({ plan }: QuerySubscription): string {
   return JSON.stringify([plan.view, plan.request.sort ?? "", plan.request.filterText])
-}
-
-function snapshotOf({ id, plan }: QuerySubscription, list: ListedAt, records: readonly ListedRecord[]): string {
-  const { limit } = plan.request
-  const shown = records.slice(0, limit).map(({ json }) => json)
-  const page = { next: records.length < limit ? null : list.nextAfter(limit), previous: null }
-  const rest = snapshotRest(`[${shown.join()}]`, page, list.bookmark)
-  return snapshotFrame(id, `${queryPosition(list.epoch, list.seq)}.${plan.tag}`, rest)
 }
 
 /** Records are told apart by their ids, also where the client doesn't want these. */

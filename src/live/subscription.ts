@@ -29,6 +29,8 @@ export interface QuerySubscription extends Common {
   /** The epoch and the newest change that it has seen. */
   epoch: string
   at: number
+  /** Of its places; undefined until one is told. */
+  seal: string | undefined
   /** What is pushed before its snapshot is there. */
   early: PushedChange[] | undefined
 }
@@ -44,7 +46,13 @@ export interface ChannelSubscription extends Common {
   at: number
   presenceVersion: number
   /** What is pushed before it has joined. */
-  early: { readonly messages: readonly ChannelMessage[]; readonly presence: readonly PresenceEntry[] }[] | undefined
+  early: EarlyPush[] | undefined
+}
+
+interface EarlyPush {
+  readonly epoch: string
+  readonly messages: readonly ChannelMessage[]
+  readonly presence: readonly PresenceEntry[]
 }
 
 export type Subscription = QuerySubscription | ChannelSubscription

@@ -32,6 +32,10 @@ export class Subscriptions {
     return own ? own.size - (own.has(id) ? 1 : 0) : 0
   }
 
+  isInChannel(connection: Connection): boolean {
+    return this.#all.get(connection)?.values().some(({ kind }) => kind === "channel") ?? false
+  }
+
   /** @throws SelvedgeError */
   async query(connection: Connection, frame: FrameOf<"query">): Promise<void> {
     const { id, collection, query = {}, search, since } = frame
@@ -80,16 +84,21 @@ export class Subscriptions {
   }
 
   async #rebindOne(subscription: Subscription, memberBefore: string): Promise<void> {
-    const { connection, id } = subscription
     try {
       if (subscription.kind === "channel") await this.#rooms.rebind(subscription, memberBefore)
-      else await this.#queries.rebind(subscription, this.#planOf(subscription, connection.caller))
+      else await this.#queries.rebind(subscription, this.#planOf(subscription, subscription.connection.caller))
     } catch (error) {
-      if (this.#all.get(connection)?.get(id) !== subscription) return
-      await this.end(connection, id)
-      this.#context.report(error)
-      this.#context.send(connection, problemFrame(error, connection.id, { id }))
+      await this.fail(subscription, error)
     }
+  }
+
+  /** It can't go on: it ends, and its client is told why. */
+  async fail(subscription: Subscription, error: unknown): Promise<void> {
+    const { connection, id } = subscription
+    if (this.#all.get(connection)?.get(id) !== subscription) return
+    await this.end(connection, id)
+    this.#context.report(error)
+    this.#context.send(connection, problemFrame(error, connection.id, { id }))
   }
 
   /** @returns Those whose subscriptions can't be taken up, or show other things: definitions have changed. */
@@ -99,15 +108,21 @@ export class Subscriptions {
     for (const stored of this.#context.store.subscriptions()) {
       const connection = byId.get(stored.connection)
       if (!connection) this.#forgetLost(stored)
-      else if (!this.#resume(connection, stored)) lost.add(connection)
+      else if (!this.#resume(connection, stored)) {
+        lost.add(connection)
+        this.#forgetLost(stored)
+      }
     }
+    this.#queries.restored()
+    this.#rooms.restored()
     return lost
   }
 
   /** Its socket ended with the object that held it. */
-  #forgetLost({ connection, id, kind, target }: StoredSubscription): void {
+  #forgetLost({ connection, id, kind, target, request }: StoredSubscription): void {
     this.#context.store.dropSubscription(connection, id)
-    if (kind === "channel") void this.#rooms.unlist(target, connection)
+    const isListed = kind === "channel" && (request as StoredMember).presence !== undefined
+    if (isListed) this.#context.store.keepDeparture(target, connection)
   }
 
   #resume(connection: Connection, { id, kind, target, request, epoch, at }: StoredSubscription): boolean {
@@ -120,6 +135,8 @@ export class Subscriptions {
         this.#queries.resume(subscription)
       } else {
         const { presence } = request as StoredMember
+        // it hadn't joined yet
+        if (epoch === "") return false
         const subscription = { ...this.#newRoom(connection, id, target, presence), epoch, at }
         this.#add(subscription)
         this.#rooms.resume(subscription)
@@ -132,6 +149,8 @@ export class Subscriptions {
   }
 
   async #begin(subscription: Subscription, start: () => Promise<void>): Promise<void> {
+    // it may have gone while another subscription ended
+    if (!subscription.connection.isOpen) return
     this.#add(subscription)
     try {
       await start()
@@ -163,7 +182,19 @@ export class Subscriptions {
 
   #newQuery(connection: Connection, id: string, collection: string, input: LiveInput): QuerySubscription {
     const plan = planLive(this.#context.collections, connection.caller, collection, input)
-    return { kind: "query", connection, id, turn: 0, collection, input, plan, epoch: "", at: 0, early: undefined }
+    return {
+      kind: "query",
+      connection,
+      id,
+      turn: 0,
+      collection,
+      input,
+      plan,
+      epoch: "",
+      at: 0,
+      seal: undefined,
+      early: undefined,
+    }
   }
 
   #planOf({ collection, input }: QuerySubscription, caller: Caller) {

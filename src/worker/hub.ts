@@ -1,6 +1,7 @@
 /** What hubs are made of, out of the environment. */
 
 import { createKeys } from "../auth/keys.ts"
+import { createSecrets } from "../auth/secrets.ts"
 import { createSocketCallers } from "../auth/socket-callers.ts"
 import { createTokens } from "../auth/tokens.ts"
 import { Isolate } from "../db/isolate.ts"
@@ -12,5 +13,7 @@ export function openHub({ collections, channels }: Backend, env: Env): HubOption
   const { SELVEDGE_SECRET: secret, SELVEDGE_SECRET_PREVIOUS: previousSecret, DB: d1 } = env
   const tokens = createTokens({ db: d1, secret, previousSecret, now })
   const callers = createSocketCallers({ d1, tokens, keys: createKeys({ db: d1, now }), now })
-  return { d1, isolate: new Isolate(now), collections, channels, callers, topics: env.TOPIC, now, log }
+  const { current } = createSecrets(secret, previousSecret)
+  const prove = (text: string) => current.mac("live place", text)
+  return { d1, isolate: new Isolate(now), collections, channels, callers, prove, topics: env.TOPIC, now, log }
 }
