@@ -52,14 +52,14 @@ async function open({ port, wire: name, first, count, total }: OrderOf<"open">):
   wire = opened
   ready = Buffer.from(opened.ready ?? "")
   acknowledged = Buffer.from(opened.acknowledged)
+  const stepMs = opened.pingEveryMs / PING_STEPS
+  if (stepMs > 0) setInterval(() => pingDue(opened, Math.floor(performance.now() / stepMs)), stepMs)
   let next = first
   const openNext = async () => {
     while (next < first + count) await openOne(opened, port, next++, total)
   }
   await Promise.all(Array.from({ length: opened.opening }, openNext))
   publisher = new Publisher(opened, port, sockets)
-  const stepMs = opened.pingEveryMs / PING_STEPS
-  if (stepMs > 0) setInterval(() => pingDue(opened, Math.floor(performance.now() / stepMs)), stepMs)
   return null
 }
 
@@ -68,7 +68,8 @@ let pingStep = 0
 /** As a client in a channel does, so that it isn't taken for gone; what is late is made up for. */
 function pingDue({ ping }: Wire, step: number): void {
   for (pingStep = Math.max(pingStep, step - PING_STEPS); pingStep < step; pingStep++)
-    for (let at = pingStep % PING_STEPS; at < sockets.length; at += PING_STEPS) sockets[at]!.send(ping!)
+    for (let at = pingStep % PING_STEPS; at < sockets.length; at += PING_STEPS)
+      if (sockets[at]!.isOpen) sockets[at]!.send(ping!)
 }
 
 async function openOne(wire: Wire, port: number, index: number, total: number): Promise<void> {

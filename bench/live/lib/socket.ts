@@ -48,10 +48,15 @@ export class LeanSocket {
     this.#socket.on("close", () => {
       this.#opened.reject(new Error("the server closes before it answers"))
       if (this.#isOpen) events.onClose(this, this.#closeCode)
+      this.#isOpen = false
     })
     this.#socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
     )
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   /** Resolves when the server has answered 101. */
@@ -62,12 +67,6 @@ export class LeanSocket {
   send(text: string): void {
     this.bytesSinceSent = 0
     this.#write(1, Buffer.from(text))
-  }
-
-  /** Without a word to the server. */
-  end(): void {
-    this.#isOpen = false
-    this.#socket.destroy()
   }
 
   #read(bytes: Buffer): boolean {
