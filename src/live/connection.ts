@@ -24,7 +24,7 @@ interface Attached {
   name: string | undefined
   /** Milliseconds since 1970; undefined for the anonymous caller. */
   expiresAt: number | undefined
-  /** When the first channel was joined; from then on it pings. */
+  /** When a channel was joined last; from then on it pings. */
   pingsSince: number | undefined
   /** Bytes sent, and since when, without a sign of life. */
   unread: number
@@ -33,6 +33,8 @@ interface Attached {
 
 export class Connection {
   readonly socket: WebSocket
+  /** Until its hub has done with it. */
+  isOpen = true
   /** Frames that wait for the one before. */
   tail: Promise<void> = Promise.resolve()
   readonly #attached: Attached
@@ -109,7 +111,6 @@ export class Connection {
   }
 
   joinedChannel(now: number): void {
-    if (this.#attached.pingsSince !== undefined) return
     this.#attached.pingsSince = now
     this.#keep()
   }

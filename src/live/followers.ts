@@ -63,15 +63,23 @@ export class Followers<S> {
     for (const { subscribers } of this.#tables.get(table)?.groups ?? []) yield* subscribers
   }
 
-  /** Whom the change concerns, and how. */
-  changed(change: Change): GroupChange<S>[] {
+  /**
+   * Whom the change concerns, and how.
+   *
+   * @param failed Told of those for whom that can't be found out; the others go on.
+   */
+  changed(change: Change, failed: (subscribers: ReadonlySet<S>) => void = () => {}): GroupChange<S>[] {
     const index = this.#tables.get(change.table)
     if (!index) return []
     const changes: GroupChange<S>[] = []
     const texts = new Map<string, RecordText>()
     for (const { plan, subscribers, form } of concerned(index, change)) {
-      const viewChange = evaluate(plan, change, entry(texts, form, eachOnce))
-      if (viewChange) changes.push({ plan, subscribers, viewChange })
+      try {
+        const viewChange = evaluate(plan, change, entry(texts, form, eachOnce))
+        if (viewChange) changes.push({ plan, subscribers, viewChange })
+      } catch {
+        failed(subscribers)
+      }
     }
     return changes
   }

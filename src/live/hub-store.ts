@@ -6,6 +6,7 @@ const TABLES = `
 CREATE TABLE IF NOT EXISTS subscriptions (connection TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
   request TEXT NOT NULL, epoch TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (connection, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, cursor INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS departures (channel TEXT NOT NULL, connection TEXT NOT NULL, PRIMARY KEY (channel, connection)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results (query TEXT PRIMARY KEY, epoch TEXT NOT NULL, at INTEGER NOT NULL, records TEXT NOT NULL) WITHOUT ROWID;
 `
 
@@ -84,6 +85,19 @@ export class HubStore {
     return this.#sql.exec("SELECT * FROM topics").toArray() as unknown as StoredTopic[]
   }
 
+  /** That a socket's member is to be taken off a channel's list. */
+  keepDeparture(channel: string, connection: string): void {
+    this.#sql.exec("INSERT OR IGNORE INTO departures (channel, connection) VALUES (?, ?)", channel, connection)
+  }
+
+  dropDeparture(channel: string, connection: string): void {
+    this.#sql.exec("DELETE FROM departures WHERE channel = ? AND connection = ?", channel, connection)
+  }
+
+  departures(): { channel: string; connection: string }[] {
+    return this.#sql.exec("SELECT * FROM departures").toArray() as { channel: string; connection: string }[]
+  }
+
   keepResult(query: string, { epoch, at, records }: StoredResult): void {
     const text = JSON.stringify([...records])
     this.#sql.exec(
@@ -99,6 +113,12 @@ export class HubStore {
     this.#sql.exec("DELETE FROM results WHERE query = ?", query)
   }
 
+  /** Those of queries that nobody asks any more. */
+  dropOtherResults(queries: readonly string[]): void {
+    const asked = JSON.stringify(queries)
+    this.#sql.exec("DELETE FROM results WHERE query NOT IN (SELECT value FROM json_each(?))", asked)
+  }
+
   result(query: string): StoredResult | undefined {
     const [row] = this.#sql.exec("SELECT * FROM results WHERE query = ?", query).toArray()
     if (!row) return undefined
@@ -110,6 +130,6 @@ export class HubStore {
   }
 
   forgetAll(): void {
-    this.#sql.exec("DELETE FROM subscriptions; DELETE FROM topics; DELETE FROM results")
+    this.#sql.exec("DELETE FROM subscriptions; DELETE FROM topics; DELETE FROM departures; DELETE FROM results")
   }
 }

@@ -63,6 +63,7 @@ export class Hub {
       store,
       links,
       send: (connection, frame) => this.#send(connection, frame),
+      fail: (subscription, error) => this.#subscriptions.fail(subscription, error),
       report: (error) => this.#report(error),
     }
     const queries = new Queries(this.#context)
@@ -260,6 +261,7 @@ export class Hub {
   async #forget(connection: Connection): Promise<void> {
     if (!this.#isOpen(connection)) return
     this.#connections.delete(connection.socket)
+    connection.isOpen = false
     await this.#subscriptions.endAll(connection)
   }
 

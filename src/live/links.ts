@@ -84,7 +84,8 @@ export class Links {
   moveTo(link: Link, epoch: string, cursor: number): void {
     link.epoch = epoch
     link.cursor = cursor
-    this.#options.store.keepTopic(link)
+    // it may have been forgotten while something of it was awaited
+    if (this.#links.get(link.name) === link) this.#options.store.keepTopic(link)
   }
 
   forget(name: string): void {

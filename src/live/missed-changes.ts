@@ -2,6 +2,8 @@
 
 import { toChange } from "../changes/read-change.ts"
 import type { Change } from "../core/change.ts"
+import { SelvedgeError } from "../core/problem.ts"
+import { inTime } from "../core/wait.ts"
 import { Database } from "../db/database.ts"
 import type { Query } from "../db/query.ts"
 
@@ -10,6 +12,7 @@ const MOST_MISSED = 10_000
 const PAGE = 1_000
 /** Bytes of one page's rows. */
 const PAGE_BYTES = 4_000_000
+const LONGEST_READ_MS = 10_000
 
 export interface Missed {
   readonly epoch: string
@@ -30,7 +33,11 @@ export async function readMissed(
   const changes: Change[] = []
   let upTo = after
   for (;;) {
-    const [facts, scanned, rows] = await db.write([FACTS, scanQuery(upTo), rowsQuery(tables, upTo)])
+    const [facts, scanned, rows] = await inTime(
+      db.write([FACTS, scanQuery(upTo), rowsQuery(tables, upTo)], { isRepeatable: true }),
+      LONGEST_READ_MS,
+      () => Promise.reject(new SelvedgeError("timeout", "The log takes too long to read.")),
+    )
     const { epoch, oldest, newest } = facts![0] as { epoch: string; oldest: number | null; newest: number | null }
     if (after > (newest ?? 0) || (oldest !== null && after < oldest - 1)) return undefined
     changes.push(...rows!.map(toChange))

@@ -45,6 +45,8 @@ export class Pushes {
   }
 
   async #takeNext(link: Link, push: Push): Promise<void> {
+    // pushed before the topic's answer to the hub that enters: whoever waits for that has seen nothing yet
+    if (link.cursor < 0) this.#context.links.moveTo(link, push.epoch, push.previous)
     const isOther = push.isReset === true || (link.epoch !== push.epoch && link.epoch !== "")
     const isKnown = !isOther && push.last <= link.cursor
     if (isKnown && !push.presence) return

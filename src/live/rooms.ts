@@ -14,6 +14,8 @@ import type { ChannelSubscription } from "./subscription.ts"
 
 /** What a member may tell of itself: everybody is shown it. */
 const MOST_PRESENCE_BYTES = 4_096
+/** A topic that couldn't be told of a departure is told again. */
+const AGAIN_AFTER_MS = 3_000
 
 type Since = { readonly epoch: string; readonly seq: number } | undefined
 
@@ -34,6 +36,12 @@ export class Rooms {
     this.#listenersOf(subscription.name).add(subscription)
   }
 
+  /** All that are kept have been taken up. Of those who have left since some topics may not know. */
+  restored(): void {
+    for (const { channel, connection } of this.#context.store.departures())
+      void this.#tellDeparture(channel, connection)
+  }
+
   /** @throws SelvedgeError where the caller may not join, or not be listed. */
   async join(subscription: ChannelSubscription, since: Since): Promise<void> {
     const turn = ++subscription.turn
@@ -42,11 +50,13 @@ export class Rooms {
     subscription.early = []
     this.#listenersOf(name).add(subscription)
     try {
+      // should the hub end now, whoever is listed is known to have been here
+      if (subscription.presence !== undefined) this.#keep(subscription)
       const joined = await this.#enter(subscription, since)
-      if (subscription.turn !== turn) return this.unlist(name, connection.id)
-      const link = this.#context.links.joined(channelTopic(name), joined)
+      if (subscription.turn !== turn) return this.#part(subscription)
+      this.#context.links.joined(channelTopic(name), joined)
       this.#show(subscription, joined)
-      this.#takeEarly(subscription, link.epoch)
+      this.#takeEarly(subscription)
       connection.joinedChannel(this.#context.now())
       this.#keep(subscription)
     } catch (error) {
@@ -57,9 +67,16 @@ export class Rooms {
   }
 
   async leave(subscription: ChannelSubscription): Promise<void> {
+    const { name } = subscription
     subscription.turn++
-    this.#joined.get(subscription.name)?.delete(subscription)
-    if (subscription.presence !== undefined) await this.unlist(subscription.name, subscription.connection.id)
+    const listeners = this.#joined.get(name)
+    listeners?.delete(subscription)
+    if (listeners?.size === 0) {
+      this.#joined.delete(name)
+      // the topic learns of it with its next push
+      this.#context.links.forget(channelTopic(name))
+    }
+    await this.#part(subscription)
   }
 
   /** Its caller is another, or may do other things. */
@@ -72,14 +89,30 @@ export class Rooms {
     await callTopic(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
   }
 
-  /** Takes a socket's member off the list. A topic that can't be told forgets it with the hub. */
-  async unlist(name: string, connection: string): Promise<void> {
-    const { hub, links, log } = this.#context
+  /** Takes a socket's member off the list. */
+  async #part({ connection, name, presence }: ChannelSubscription): Promise<void> {
+    if (presence === undefined) return
+    this.#context.store.keepDeparture(name, connection.id)
+    await this.#tellDeparture(name, connection.id)
+  }
+
+  /** Until the topic knows it, or the socket is listed there again. */
+  async #tellDeparture(name: string, connection: string): Promise<void> {
+    const { hub, links, store, log } = this.#context
     try {
-      await links.stub(channelTopic(name)).present(hub, connection, undefined)
+      if (!this.#isListed(name, connection))
+        await callTopic(() => links.stub(channelTopic(name)).present(hub, connection, undefined))
+      store.dropDeparture(name, connection)
     } catch (error) {
-      log({ level: "error", event: "leave_not_told", causes: [String(error)] })
+      log({ level: "error", event: "leave_not_told", causes: [String((error as Error).cause ?? error)] })
+      setTimeout(() => void this.#tellDeparture(name, connection), AGAIN_AFTER_MS)
     }
+  }
+
+  /** One socket may have joined under several ids. */
+  #isListed(name: string, connection: string): boolean {
+    const listeners = this.#joined.get(name)?.values()
+    return listeners?.some((other) => other.connection.id === connection && other.presence !== undefined) ?? false
   }
 
   /** @returns The message's place. @throws SelvedgeError */
@@ -103,9 +136,10 @@ export class Rooms {
     requirePresence(subscription)
     const member = { ...connection.member, data: presence }
     const { hub, links } = this.#context
-    await callTopic(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
+    // first: nobody knows of a call that fails whether the topic lists it
     subscription.presence = presence
     this.#keep(subscription)
+    await callTopic(() => links.stub(channelTopic(name)).present(hub, connection.id, member))
   }
 
   /** Beyond what the hub has seen, in order. */
@@ -116,7 +150,7 @@ export class Rooms {
     for (const subscription of this.#joined.get(name) ?? []) {
       const { connection, id, early } = subscription
       if (early) {
-        early.push({ messages, presence })
+        early.push({ epoch, messages, presence })
         continue
       }
       for (const { message, rest } of rests) {
@@ -130,11 +164,16 @@ export class Rooms {
 
   /** What was missed can't be got any more: everybody begins anew. */
   async refresh(name: string): Promise<void> {
-    for (const subscription of [...(this.#joined.get(name) ?? [])]) {
-      subscription.early = []
-      this.#show(subscription, { ...(await this.#enter(subscription, undefined)), isResumed: false })
-      this.#takeEarly(subscription, subscription.epoch)
-    }
+    await Promise.all([...(this.#joined.get(name) ?? [])].map((subscription) => this.#beginAnew(subscription)))
+  }
+
+  async #beginAnew(subscription: ChannelSubscription): Promise<void> {
+    const { turn } = subscription
+    subscription.early = []
+    const joined = await this.#enter(subscription, undefined)
+    if (subscription.turn !== turn) return this.#part(subscription)
+    this.#show(subscription, { ...joined, isResumed: false })
+    this.#takeEarly(subscription)
   }
 
   async #enter(subscription: ChannelSubscription, since: Since): Promise<Joined> {
@@ -171,11 +210,12 @@ export class Rooms {
     outbox.flush()
   }
 
-  #takeEarly(subscription: ChannelSubscription, epoch: string): void {
+  #takeEarly(subscription: ChannelSubscription): void {
     const outbox = new Outbox(this.#context.send)
-    for (const { messages, presence } of subscription.early ?? []) {
+    for (const { epoch, messages, presence } of subscription.early ?? []) {
       for (const message of messages) {
-        if (message.seq <= subscription.at) continue
+        // of another log the link tells more
+        if (epoch !== subscription.epoch || message.seq <= subscription.at) continue
         outbox.add(
           subscription.connection,
           messageFrame(subscription.id, channelPosition(epoch, message.seq), messageRest(message)),
