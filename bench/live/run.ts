@@ -80,7 +80,8 @@ try {
   console.log(goalsTable(results, matching))
   const machine = { cpu: cpus()[0]!.model, cores: cpus().length, node: process.version, load: loadavg()[1] }
   const written = { date: new Date().toISOString(), machine, results, matching }
-  if (!flags.quick && !flags.only) await writeFile(RESULTS, `${JSON.stringify(written, null, 2)}\n`)
+  const isWhole = !flags.quick && !flags.only && !process.exitCode
+  if (isWhole) await writeFile(RESULTS, `${JSON.stringify(written, null, 2)}\n`)
 } catch (error) {
   // what ends because of Ctrl-C is no failure
   if (!isEnded) throw error
@@ -97,7 +98,14 @@ async function measureAll(subjects: readonly Subject[]): Promise<Result[]> {
       if (subject.wire === "split" && subscribers <= SOCKETS_PER_OBJECT) continue
       console.error(`${subscribers} subscribers, ${subject.name}`)
       const times = subscribers === SOCKETS_PER_OBJECT || subscribers === sizes.at(-1) ? LONG_IDLE : TIMES
-      results.push(await measure(subject, subscribers, folder, times))
+      try {
+        results.push(await measure(subject, subscribers, folder, times))
+      } catch (error) {
+        if (isEnded) throw error
+        // the others are worth knowing all the same
+        console.error(error)
+        process.exitCode = 1
+      }
     }
   }
   return results
