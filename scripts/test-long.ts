@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { PROJECT_ROOT } from "./local-env.ts"
 
 /** Parts of the paths of the tests that read SELVEDGE_LONG. */
-const LONG_TESTS = ["test/property/", "-random.test.ts"]
+const LONG_TESTS = ["test/property/", "-random.test.ts", "test/node/live/"]
 const LONGEST_TEST_MS = 60 * 60_000
 
 const USAGE = `npm run test:long -- [PATH …] [flags of vitest]

@@ -15,6 +15,8 @@ const GONE_WITHIN_MS = 30_000
 const UNREAD_MS = 15_000
 const UNREAD_BYTES = 8 * 1024 * 1024
 const LONGEST_REVIEW = 5_000
+/** Of one socket. */
+const MOST_SUBSCRIPTIONS = 100
 const SOCKETS_OF_A_HUB = 1_000
 
 let shop: Shop
@@ -118,6 +120,16 @@ test("a watch party's people see each other; one whose process is killed is gone
   expect(membersOf(hers)).toEqual([ada.id])
 })
 
+test.runIf(process.env.SELVEDGE_LONG)("whose connection says nothing any more is gone from the room too", async () => {
+  const [ada, bob] = await Promise.all([shop.signIn(), shop.signIn()])
+  const join = [{ type: "join", id: "room", channel: "room:43", presence: {} }]
+  const [hers, his] = [open(join, ada.token), open(join, bob.token)]
+  await hers.until((told) => membersOf(told).length === 2)
+  his.stop()
+  await hers.until((told) => membersOf(told).length === 1, GONE_WITHIN_MS)
+  expect(membersOf(hers)).toEqual([ada.id])
+})
+
 test("server-sent events come piece by piece, and go on after the last one", async () => {
   const film = await shop.film("Safety Last!")
   const person = await shop.signIn()
@@ -151,9 +163,12 @@ test("who never reads holds up nobody, and ends with 4408", async () => {
   const person = await shop.signIn()
   const { id } = await person.call("POST", "v1/reviews", { filmId: film, stars: 3 })
   const query = { type: "query", collection: "reviews", query: { filmId: film } }
-  const deaf = open(Array.from({ length: 100 }, (_, at) => ({ ...query, id: String(at) })))
+  const deaf = open(Array.from({ length: MOST_SUBSCRIPTIONS }, (_, at) => ({ ...query, id: String(at) })))
   const reader = follow(film)
-  await Promise.all([reader.until(hasSnapshot), deaf.until((told) => told.picture("99").snapshots === 1)])
+  await Promise.all([
+    reader.until(hasSnapshot),
+    deaf.until((told) => told.picture(String(MOST_SUBSCRIPTIONS - 1)).snapshots === 1),
+  ])
   deaf.stop()
   const latencies: number[] = []
   let version = 1
@@ -164,7 +179,7 @@ test("who never reads holds up nobody, and ends with 4408", async () => {
     latencies.push(reader.told.at(-1)!.at - began)
   }
   // the bytes count from its last sign on, which lies within the first of them
-  while (version * LONGEST_REVIEW * deaf.subscriptions < 3 * UNREAD_BYTES) await change()
+  while (version * LONGEST_REVIEW * MOST_SUBSCRIPTIONS < 3 * UNREAD_BYTES) await change()
   await wait(UNREAD_MS)
   for (let more = 0; more < 3; more++) await change()
   deaf.goOn()

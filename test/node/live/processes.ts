@@ -30,14 +30,14 @@ export class LiveProcess {
   readonly told: Told[] = []
   /** Codes with which connections ended. */
   readonly closed: number[] = []
-  readonly subscriptions: number
+  readonly #subscriptions: readonly Message[]
   readonly #child: ChildProcess
   readonly #pictures = new Map<string, Picture>()
 
   constructor(options: ClientOptions) {
     this.#child = fork(join(import.meta.dirname, "client.ts"), [JSON.stringify(options)])
     this.#child.on("message", (report: ClientReport) => this.#hear(report))
-    this.subscriptions = options.subscriptions.length
+    this.#subscriptions = options.subscriptions
     running.add(this)
   }
 
@@ -93,7 +93,7 @@ export class LiveProcess {
     }
     const { frame, connection, at } = report
     for (const message of frame) this.told.push({ message, connection, at })
-    for (const id of new Set(frame.map(({ id }) => id as string | undefined)))
-      if (id !== undefined) this.picture(id).apply(frame.filter((message) => message.id === id))
+    for (const { id, type } of this.#subscriptions)
+      if (type === "query") this.picture(id).apply(frame.filter((message) => message.id === id))
   }
 }
