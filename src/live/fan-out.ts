@@ -2,17 +2,22 @@
 
 import type { Later } from "../core/later.ts"
 import type { PresenceEntry, Push } from "../core/live.ts"
-import { inTime } from "../core/wait.ts"
+import { inTime, wait } from "../core/wait.ts"
 import type { MemberHub, Members } from "./members.ts"
 import type { HubStub, LiveNamespace } from "./objects.ts"
 import { type Items, Queue } from "./queue.ts"
 
+/** Under load, when something has come during a call already, the next one waits so long for more: frames cost, not bytes. */
+const GATHER_MS = 4
 /** A call that takes longer has failed. */
 const LONGEST_CALL_MS = 10_000
 const FIRST_BACKOFF_MS = 250
 const LONGEST_BACKOFF_MS = 30_000
-/** A hub that fails for so long is forgotten, with all who are present there. */
-export const FORGOTTEN_AFTER_MS = 5 * 60_000
+/** Who is present at a hub that fails for so long is taken off the list, and it is called more seldom. */
+const GONE_AFTER_MS = 5 * 60_000
+const GONE_BACKOFF_MS = 5 * 60_000
+/** Its sockets may still listen; after so long it is forgotten. */
+const FORGOTTEN_AFTER_MS = 24 * 3_600_000
 
 export interface PresencePage {
   readonly entries: readonly PresenceEntry[]
@@ -28,7 +33,7 @@ export interface FanOutOptions {
   place(): { readonly epoch: string; readonly last: number }
   /** What of the presence a hub isn't told yet. */
   presenceAfter(told: number): PresencePage
-  /** Called for a hub that is no member any more. */
+  /** Called for a hub that is no member any more, or can't be reached for long. */
   gone(hub: string): void
   wakeBy(at: number): void
   readonly now: () => number
@@ -39,6 +44,8 @@ interface Line extends MemberHub {
   readonly queue: Queue
   /** What waited for it was dropped: it will be told where the log stands, and look for itself. */
   isBehind: boolean
+  /** It is to begin anew: what would have told it so was dropped, or its presence was. */
+  mustReset: boolean
   /** Not before this time, after a failure. */
   retryAt: number
   isRunning: boolean
@@ -79,7 +86,7 @@ export class FanOut {
 
   send(items: Items): void {
     for (const line of this.#lines.values()) {
-      if (!line.isBehind && !line.queue.add(items)) leaveBehind(line)
+      if (line.isBehind || !line.queue.add(items)) leaveBehind(line, items)
       this.#start(line)
     }
   }
@@ -122,7 +129,10 @@ export class FanOut {
   async #run(line: Line): Promise<void> {
     try {
       let next = this.#next(line)
-      while (next && (await this.#deliver(line, next.push, next.told))) next = this.#next(line)
+      while (next && (await this.#deliver(line, next.push, next.told))) {
+        if (!line.queue.isEmpty) await wait(GATHER_MS)
+        next = this.#next(line)
+      }
     } finally {
       line.isRunning = false
     }
@@ -135,7 +145,15 @@ export class FanOut {
     line.isBehind = false
     const { epoch, last } = place()
     const items = line.queue.take() ?? { previous: last, last }
-    const push = { topic, epoch, ...items, ...(entries.length > 0 && { presence: entries }) }
+    const isReset = line.mustReset || this.#isGone(line)
+    const push = {
+      topic,
+      epoch,
+      ...items,
+      ...(entries.length > 0 && { presence: entries }),
+      ...(isReset && { isReset }),
+    }
+    line.mustReset = false
     return { push, told: version }
   }
 
@@ -153,6 +171,7 @@ export class FanOut {
       if (line.failingSince !== null) this.#recovered(line)
       return listening > 0 || !this.#remove(line, gen)
     } catch (error) {
+      if (push.isReset) line.mustReset = true
       this.#failed(line, gen, error)
       return false
     }
@@ -165,22 +184,31 @@ export class FanOut {
   }
 
   #failed(line: Line, gen: number, error: unknown): void {
-    const { topic, now, members, wakeBy } = this.#options
+    const { topic, now, members, gone, wakeBy } = this.#options
     const { hub, failures } = line
     // whoever enters while it fails begins anew
     const isSame = line.gen === gen
     line.failingSince = (isSame ? line.failingSince : null) ?? now()
     if (failures === 0) report({ event: "hub_failed", topic, hub, causes: [String(error)] })
-    const hasLong = now() - line.failingSince >= FORGOTTEN_AFTER_MS
-    if (hasLong && this.#remove(line, gen)) {
+    const isTooLong = now() - line.failingSince >= FORGOTTEN_AFTER_MS
+    if (isTooLong && this.#remove(line, gen)) {
       report({ event: "hub_forgotten", topic, hub })
       return
     }
     leaveBehind(line)
+    const isGone = this.#isGone(line)
     line.failures = failures + 1
-    line.retryAt = now() + Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures)
+    line.retryAt = now() + Math.min(isGone ? GONE_BACKOFF_MS : LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures)
     members.keep(line)
+    if (isGone) {
+      line.mustReset = true
+      gone(hub)
+    }
     wakeBy(line.retryAt)
+  }
+
+  #isGone({ failingSince }: Line): boolean {
+    return failingSince !== null && this.#options.now() - failingSince >= GONE_AFTER_MS
   }
 
   /** Nobody listens there any more, unless the hub has entered meanwhile. */
@@ -197,15 +225,17 @@ function newLine(member: MemberHub): Line {
     ...member,
     queue: new Queue(),
     isBehind: member.failingSince !== null,
+    mustReset: false,
     retryAt: 0,
     isRunning: false,
     running: undefined,
   }
 }
 
-function leaveBehind(line: Line): void {
-  line.queue.clear()
+function leaveBehind(line: Line, more?: Items): void {
+  const dropped = line.queue.take()
   line.isBehind = true
+  if (dropped?.isReset || more?.isReset) line.mustReset = true
 }
 
 function report(line: Record<string, unknown>): void {

@@ -22,6 +22,8 @@ const RETRY_MS_PER_SOCKET = 4
 const SILENCE_MS = 20_000
 const LOOK_EVERY_MS = 9_000
 
+const AGAIN_AFTER_MS = 1_000
+
 /** The Durable Object, as far as the hub needs it. */
 export interface HubPlatform {
   readonly name: string
@@ -50,12 +52,7 @@ export class Hub {
       topics: options.topics,
       store,
       now: options.now,
-      behind: (link, { epoch, last }) => {
-        const push = { topic: link.name, epoch, previous: last, last }
-        this.deliver(push).catch((error: unknown) =>
-          options.log({ level: "error", event: "hole_not_filled", causes: [String(error)] }),
-        )
-      },
+      behind: (link, { epoch, last }) => this.#catchUp({ topic: link.name, epoch, previous: last, last }),
     })
     this.#context = {
       ...options,
@@ -125,6 +122,14 @@ export class Hub {
     for (const connection of this.#subscriptions.restore([...this.#connections.values()]))
       this.#drop(connection, CLOSE.restart, "restart")
     this.#planAlarm()
+  }
+
+  /** Until it succeeds: no topic tells it again. */
+  #catchUp(push: Push): void {
+    this.deliver(push).catch((error: unknown) => {
+      this.#context.log({ level: "error", event: "hole_not_filled", causes: [String(error)] })
+      setTimeout(() => this.#catchUp(push), AGAIN_AFTER_MS)
+    })
   }
 
   async #handle(connection: Connection, message: string | ArrayBuffer): Promise<void> {

@@ -83,6 +83,8 @@ export class Pushes {
 
   async #takeChannel(link: Link, push: Push, channel: string, isOther: boolean): Promise<void> {
     const { links } = this.#context
+    // the topic has taken its members off the list
+    if (push.isReset) return this.#rooms.refresh(channel)
     let seen = isOther ? 0 : link.cursor
     if (push.previous > seen) {
       const { epoch, messages, isWhole } = await links.stub(link.name).missed(seen)

@@ -3,6 +3,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
+import type { Push } from "../../src/core/live.ts"
 import type { HubOptions } from "../../src/live/hub-context.ts"
 import type { HubObject } from "../../src/live/hub-object.ts"
 import type { TopicStub } from "../../src/live/objects.ts"
@@ -16,13 +17,16 @@ export interface Surroundings {
   asked: (sql: string) => void | Promise<void>
   /** Called before each call of a topic. */
   called: (topic: string, method: keyof TopicStub) => void | Promise<void>
+  /** Called before each push. */
+  pushed: (push: Push) => void | Promise<void>
 }
 
 export async function openHub() {
   const name = `test:${newId()}`
   const stub = () => HUB.getByName(name)
-  const surroundings: Surroundings = { asked: () => {}, called: () => {} }
+  const surroundings: Surroundings = { asked: () => {}, called: () => {}, pushed: () => {} }
   const clients: Client[] = []
+  opened.set(name, surroundings)
   await surround()
 
   /** One that was out of memory is another object. */
@@ -30,6 +34,7 @@ export async function openHub() {
     await runInDurableObject(stub(), (instance) => {
       const real = instance as unknown as { options(): Promise<HubOptions> }
       const options = real.options.bind(instance)
+      interceptPushes(instance)
       Object.assign(instance, {
         options: async () => {
           const { d1, topics, ...rest } = await options()
@@ -57,12 +62,34 @@ export async function openHub() {
       await evictDurableObject(stub(), { webSockets })
       await surround()
     },
+    /** Ends it in the middle of what it does, and its sockets with it. */
+    async crash(): Promise<void> {
+      await runInDurableObject(stub(), (_, state) => state.abort("a crash")).catch(() => {})
+      await surround()
+    },
     rows: (query: string) => runInDurableObject(stub(), (_, { storage: { sql } }) => sql.exec(query).toArray()),
     async close(): Promise<void> {
       surroundings.asked = () => {}
       surroundings.called = () => {}
+      surroundings.pushed = () => {}
       await Promise.all(clients.map((client) => client.close()))
     },
+  }
+}
+
+const opened = new Map<string, Surroundings>()
+const intercepted = new WeakSet<object>()
+
+/** For all hubs: a call from another object finds methods of the class alone. */
+function interceptPushes(instance: HubObject): void {
+  const classOf = Object.getPrototypeOf(instance) as HubObject
+  if (intercepted.has(classOf)) return
+  intercepted.add(classOf)
+  const { deliver } = classOf
+  classOf.deliver = async function (this: HubObject, push: Push) {
+    const { id } = (this as unknown as { readonly ctx: DurableObjectState }).ctx
+    await opened.get(id.name ?? "")?.pushed(push)
+    return deliver.call(this, push)
   }
 }
 

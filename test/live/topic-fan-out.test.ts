@@ -118,19 +118,55 @@ test("a crash forgets neither who failed nor the topic's name, though only the a
   expect(hub.pushes[0]).toEqual({ topic: topic.stub.name, epoch: "e1", previous: 2, last: 2 })
 })
 
-test("a hub that fails for five minutes is forgotten", async () => {
+test("nobody is present at a hub that fails for five minutes; when it can be reached again, it begins anew", async () => {
   const topic = await channel()
   const hub = topic.hub("one")
-  hub.answer = () => Promise.reject(new Error("broken"))
+  const broken = () => Promise.reject(new Error("broken"))
+  hub.answer = broken
   await topic.stub.join(join("one", { member: { id: "ada", data: "{}" } }))
   await topic.stub.publish(says("lost"))
   await vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0))
   topic.clock.aheadMs = 5 * 60_000
   await vi.waitFor(async () => {
     await topic.alarm()
+    expect((await topic.stub.join(join("two"))).members).toEqual([])
+  }, 5_000)
+  hub.answer = () => 1
+  topic.clock.aheadMs = 11 * 60_000
+  await vi.waitFor(async () => {
+    await topic.alarm()
+    expect(hub.pushes.at(-1)).toMatchObject({ isReset: true, previous: 1, last: 1 })
+  }, 5_000)
+  await topic.stub.publish(says("again"))
+  await vi.waitFor(() => expect(hub.pushes.at(-1)).toMatchObject({ previous: 1, last: 2 }))
+  expect(hub.pushes.at(-1)).not.toHaveProperty("isReset")
+})
+
+test("a hub that fails for a day is forgotten", async () => {
+  const topic = await channel()
+  const hub = topic.hub("one")
+  hub.answer = () => Promise.reject(new Error("broken"))
+  await topic.stub.join(join("one"))
+  await topic.stub.publish(says("lost"))
+  await vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0))
+  topic.clock.aheadMs = 24 * 3_600_000
+  await vi.waitFor(async () => {
+    await topic.alarm()
     expect(await topic.members()).toEqual([])
   }, 5_000)
-  expect((await topic.stub.join(join("two"))).members).toEqual([])
+})
+
+test("that a hub is to begin anew isn't lost with a push that fails", async () => {
+  const topic = await table()
+  const hub = topic.hub("one")
+  hub.answer = () => Promise.reject(new Error("broken"))
+  await topic.stub.enter("one")
+  await topic.stub.push({ epoch: "e1", isReset: true })
+  await topic.stub.push(pushed([1]))
+  hub.answer = () => 1
+  await vi.waitFor(() => expect(hub.pushes.at(-1)).toMatchObject({ isReset: true, last: 1 }), 5_000)
+  await topic.stub.push(pushed([2]))
+  expect(hub.pushes.at(-1)).not.toHaveProperty("isReset")
 })
 
 test("a hub where nobody listens is a member no more, and nobody is present there", async () => {
