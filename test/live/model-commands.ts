@@ -17,7 +17,7 @@ const rule = fc.constantFrom<object>(
   { title: { startsWith: "a" } },
   { board: { open: true } },
 )
-const rules: fc.Arbitrary<boolean | object> = fc.oneof(
+export const rules: fc.Arbitrary<boolean | object> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(true) },
   { weight: 2, arbitrary: rule },
   { weight: 2, arbitrary: fc.tuple(rule, rule).map((parts) => ({ or: parts })) },
@@ -45,7 +45,7 @@ export interface DrawnQuery {
   readonly expand: string | undefined
 }
 
-const queries: fc.Arbitrary<DrawnQuery> = fc.record({
+export const queries: fc.Arbitrary<DrawnQuery> = fc.record({
   filter: fc.oneof(
     condition,
     condition.map((part) => ({ not: part })),
