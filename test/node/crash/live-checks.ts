@@ -74,9 +74,9 @@ async function list(url: string, query: Record<string, object>): Promise<Message
   return sortById(records)
 }
 
-/** A channel or a feed that starts can't be reached for a moment. */
-function isRefusal({ problem }: Message): boolean {
-  return problem.status < 500
+/** A topic that starts can't be reached for a moment; who hasn't joined for that can't publish. */
+function isRefusal({ problem, ref }: Message): boolean {
+  return problem.status < 500 && !(problem.status === 404 && ref !== undefined)
 }
 
 function unlike(what: string, held: readonly Message[], listed: readonly Message[]): string[] {

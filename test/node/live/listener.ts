@@ -22,7 +22,7 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
-  /** @returns False where there is no connection at the moment. */
+  /** @returns False where there is no connection at the moment, or it has nothing to listen to yet. */
   send(message: Message): boolean
   /** Closes the connection; comes back once {@link Listener.back} is called. */
   away(): void
@@ -37,6 +37,7 @@ export function listen(options: ListenerOptions): Listener {
   let socket: WebSocket | undefined
   let connections = 0
   let retryMs = RETRY_MS
+  let isWelcome = false
   let isAway = false
   let isStopped = false
 
@@ -51,6 +52,7 @@ export function listen(options: ListenerOptions): Listener {
   function connection(base: string): Promise<void> {
     const current = new WebSocket(`${base.replace(/^http/, "ws")}v1/live`)
     socket = current
+    isWelcome = false
     connections++
     const pings = setInterval(() => send("ping"), PING_MS)
     current.addEventListener("message", ({ data }) => hear(String(data)))
@@ -79,7 +81,10 @@ export function listen(options: ListenerOptions): Listener {
   function welcome({ retry, userId }: Message): void {
     retryMs = retry
     if (token !== undefined && userId === undefined) send(JSON.stringify({ type: "auth", token }))
-    else for (const subscription of subscriptions) subscribe(subscription)
+    else {
+      for (const subscription of subscriptions) subscribe(subscription)
+      isWelcome = true
+    }
   }
 
   /** What can't be reached at the moment can be a little later. */
@@ -103,7 +108,7 @@ export function listen(options: ListenerOptions): Listener {
 
   const running = run()
   return {
-    send: (message) => send(JSON.stringify(message)),
+    send: (message) => isWelcome && send(JSON.stringify(message)),
     away() {
       isAway = true
       socket?.close()
