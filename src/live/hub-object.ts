@@ -14,6 +14,8 @@ const [PING, PONG] = ["ping", "pong"]
 /** Set by the Worker where it reads for a client of server-sent events. */
 const STREAM_HEADER = "X-Selvedge-Stream"
 
+const NAME_KEY = "name"
+
 /** A subclass says what its backend's hubs are made of. */
 export abstract class HubObject extends DurableObject implements HubStub {
   protected abstract options(): Promise<HubOptions>
@@ -22,8 +24,8 @@ export abstract class HubObject extends DurableObject implements HubStub {
 
   /** @returns 101 with a socket, or 503 when the hub is full. */
   override async fetch(request: Request): Promise<Response> {
-    if (this.ctx.getWebSockets().length >= MOST_SOCKETS) return new Response(null, { status: 503 })
     const hub = await this.#open()
+    if (this.ctx.getWebSockets().length >= MOST_SOCKETS) return new Response(null, { status: 503 })
     const { 0: client, 1: server } = new WebSocketPair()
     this.ctx.acceptWebSocket(server)
     hub.welcome(server, request.headers.get(STREAM_HEADER) === "1")
@@ -68,17 +70,26 @@ export abstract class HubObject extends DurableObject implements HubStub {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     this.#wakesAt = (await ctx.storage.getAlarm()) ?? undefined
     const platform = {
-      name: ctx.id.name!,
+      name: this.#name(),
       store: new HubStore(ctx.storage.sql),
       sockets: () => ctx.getWebSockets(),
       pingedAt: (socket: WebSocket) => ctx.getWebSocketAutoResponseTimestamp(socket),
       wakeAt: (at: number) => {
-        if (this.#wakesAt !== undefined && this.#wakesAt <= at) return
+        if (at === Number.POSITIVE_INFINITY || (this.#wakesAt !== undefined && this.#wakesAt <= at)) return
         this.#wakesAt = at
         void ctx.storage.setAlarm(at)
       },
     }
     return new Hub(platform, await this.options())
+  }
+
+  /** An object that an alarm wakes isn't told its name everywhere. */
+  #name(): string {
+    const { id, storage } = this.ctx
+    const kept = storage.kv.get<string>(NAME_KEY)
+    if (kept !== undefined) return kept
+    storage.kv.put(NAME_KEY, id.name!)
+    return id.name!
   }
 }
 

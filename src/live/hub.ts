@@ -19,8 +19,7 @@ const MOST_SUBSCRIPTIONS = 100
 const RETRY_MS = 1_000
 const RETRY_MS_PER_SOCKET = 4
 /** A client in a channel that hasn't pinged for so long is gone. */
-const SILENCE_MS = 20_000
-const LOOK_EVERY_MS = 9_000
+const SILENCE_MS = 28_000
 
 const AGAIN_AFTER_MS = 1_000
 
@@ -108,7 +107,7 @@ export class Hub {
     for (const connection of [...this.#connections.values()]) {
       if ((connection.expiresAt ?? Number.POSITIVE_INFINITY) <= now)
         this.#end(connection, "token_expired", "The access token has expired.", CLOSE.unauthenticated)
-      else if (this.#isSilent(connection, now)) this.#drop(connection, CLOSE.slow, "no ping")
+      else if (this.#silentAt(connection) <= now) this.#drop(connection, CLOSE.slow, "no ping")
     }
     this.#planAlarm()
   }
@@ -162,7 +161,7 @@ export class Hub {
         return
       case "join":
         if (this.#mayListen(connection, frame.id)) await this.#subscriptions.join(connection, frame)
-        return this.#planAlarm()
+        return this.#platform.wakeAt(this.#silentAt(connection))
       case "publish":
         if (this.#mayPublish(connection, frame.ref)) await this.#publish(connection, frame)
         return
@@ -185,7 +184,7 @@ export class Hub {
       if (old.kind !== "anonymous" && (old.kind !== caller.kind || old.id !== caller.id))
         return this.#end(connection, "forbidden", "The socket is another user's.", CLOSE.otherUser)
       connection.signIn(caller, name, expiresAt)
-      this.#planAlarm()
+      this.#platform.wakeAt(expiresAt)
       this.#send(connection, this.#ready(connection))
       await this.#subscriptions.rebind(connection, member.id)
       if (before !== this.#rechecks) await this.#recheckThese([connection])
@@ -274,20 +273,18 @@ export class Hub {
     return this.#connections.get(connection.socket) === connection
   }
 
-  #isSilent(connection: Connection, now: number): boolean {
-    if (connection.pingsSince === undefined) return false
-    const sign = Math.max(connection.pingsSince, connection.lastSign(this.#platform.pingedAt(connection.socket)))
-    return now - sign > SILENCE_MS
+  /** When a client counts as gone unless it gives a sign before: only who is in a channel has to. */
+  #silentAt(connection: Connection): number {
+    if (!this.#subscriptions.isInChannel(connection)) return Number.POSITIVE_INFINITY
+    const pingedAt = this.#platform.pingedAt(connection.socket)
+    return Math.max(connection.pingsSince ?? 0, connection.lastSign(pingedAt)) + SILENCE_MS
   }
 
   #planAlarm(): void {
-    const now = this.#context.now()
     let at = Number.POSITIVE_INFINITY
-    for (const { expiresAt, pingsSince } of this.#connections.values()) {
-      at = Math.min(at, expiresAt ?? at)
-      if (pingsSince !== undefined) at = Math.min(at, now + LOOK_EVERY_MS)
-    }
-    if (Number.isFinite(at)) this.#platform.wakeAt(at)
+    for (const connection of this.#connections.values())
+      at = Math.min(at, connection.expiresAt ?? at, this.#silentAt(connection))
+    this.#platform.wakeAt(at)
   }
 
   #report(error: unknown): void {
