@@ -33,17 +33,25 @@ export class FeedLog {
   }
 
   /** @returns What is new of it; undefined when nothing is. */
-  take({ epoch, changes, callers, bookmark, mayMiss = false, isReset = false }: PushOrder): Items | undefined {
+  take({
+    epoch,
+    changes,
+    callers,
+    bookmark,
+    mayMiss = false,
+    upTo = 0,
+    isReset = false,
+  }: PushOrder): Items | undefined {
     const before = this.#place.epoch === epoch ? this.#place.last : 0
     const isOther = this.#place.epoch !== epoch && this.#place.epoch !== ""
     const isNew = ({ seq }: { readonly seq: number }) => seq > before
     const items = { changes: changes?.filter(isNew) ?? [], callers: callers?.filter(isNew) ?? [] }
     const seqs = [...items.changes, ...items.callers].map(({ seq }) => seq)
-    const last = Math.max(before, ...seqs)
+    const last = Math.max(before, upTo, ...seqs)
     this.#place = { epoch, last }
     if (seqs.length === 0 && !isOther && !mayMiss && !isReset) return undefined
     return {
-      previous: mayMiss && seqs.length > 0 ? Math.min(...seqs) - 1 : before,
+      previous: mayMiss ? Math.min(last, ...seqs.map((seq) => seq - 1)) : before,
       last,
       ...(items.changes.length > 0 && { changes: items.changes }),
       ...(items.callers.length > 0 && { callers: items.callers }),

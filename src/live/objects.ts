@@ -56,6 +56,8 @@ export interface PushOrder {
   readonly bookmark?: string | undefined
   /** Whether changes before these may not have come: hubs look for themselves what they have missed. */
   readonly mayMiss?: boolean
+  /** Where the log stands at least, where changes that a topic wasn't told are all there is to tell. */
+  readonly upTo?: number
   /** Whether hubs give fresh snapshots. */
   readonly isReset?: boolean
 }

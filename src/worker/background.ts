@@ -4,7 +4,7 @@ import type { Secrets } from "../auth/secrets.ts"
 import { sweepQueries } from "../auth/sweep.ts"
 import type { ResponseCache } from "../cache/response-cache.ts"
 import { cachedTables, versionsSink } from "../cache/versions-sink.ts"
-import { Feed } from "../changes/feed.ts"
+import { Feed, type FeedStore } from "../changes/feed.ts"
 import type { FeedSurroundings } from "../changes/feed-object.ts"
 import type { Sink, SinkStatus } from "../changes/sink.ts"
 import type { Clock } from "../core/clock.ts"
@@ -106,7 +106,7 @@ function webhookJobs(options: BackgroundOptions): JobDefinition[] {
   ]
 }
 
-function sinksOf({ backend, d1, kv, topics, dispatch, now, log }: BackgroundOptions): Sink[] {
+function sinksOf({ backend, d1, kv, topics, dispatch, now, log }: BackgroundOptions, store?: FeedStore): Sink[] {
   const dispatcher = createDispatcher({ ...dispatch, now, later: () => {} })
   const epoch = () => epochOf(d1)
   const cached = cachedTables(backend.collections)
@@ -115,7 +115,7 @@ function sinksOf({ backend, d1, kv, topics, dispatch, now, log }: BackgroundOpti
     reactionSink(backend.jobs.reactions, { d1, now }, dispatcher),
     webhookSink(backend.collections, { d1, now, log }, dispatcher),
     ...(cached.size > 0 ? [versionsSink({ kv, tables: cached, epoch, now, log })] : []),
-    ...(live.size + backend.channels.size > 0 ? [liveSink({ topics, tables: live, epoch, log })] : []),
+    ...(live.size + backend.channels.size > 0 ? [liveSink({ topics, tables: live, epoch, store, log })] : []),
   ]
 }
 
@@ -129,7 +129,7 @@ export function openFeed(options: BackgroundOptions, surroundings: FeedSurroundi
   let bookmark = ""
   return new Feed({
     ...surroundings,
-    sinks: sinksOf(options),
+    sinks: sinksOf(options, surroundings.store),
     now,
     async write(queries) {
       const db = new Database(d1)

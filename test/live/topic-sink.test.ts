@@ -94,7 +94,7 @@ test("after a restore the hubs of every table are told of another history, with 
 })
 
 /** Topics of which one can be broken. */
-function breakable() {
+function breakable(kept = new Map<string, unknown>()) {
   const orders: [string, PushOrder][] = []
   const broken = new Set<string>()
   const topics: LiveNamespace<TopicStub> = {
@@ -113,6 +113,7 @@ function breakable() {
     topics,
     tables: new Set(["one", "other"]),
     epoch: async () => "e1",
+    store: { get: <V>(key: string) => kept.get(key) as V | undefined, put: (key, value) => kept.set(key, value) },
     log: (line) => logged.push(line),
   })
   const take = (...changes: [number, string][]) =>
@@ -135,6 +136,19 @@ test("a topic that fails holds up the others for a few tries, and its hubs look 
   expect(orders.at(-1)).toMatchObject(["table:one", { mayMiss: true, changes: [{ seq: 3 }] }])
   await take([4, "one"])
   expect(orders.at(-1)![1].mayMiss).toBeUndefined()
+})
+
+test("a topic that was given up is told where the log stands, also by a feed that comes after and without other changes", async () => {
+  const kept = new Map<string, unknown>()
+  const before = breakable(kept)
+  before.broken.add("table:one")
+  for (let tries = 0; tries < 5; tries++) await expect(before.take([7, "one"])).rejects.toThrow("broken")
+  await before.take([7, "one"], [8, "other"])
+  const { orders, take } = breakable(structuredClone(kept))
+  await vi.waitFor(() => expect(orders).toEqual([["table:one", { epoch: "e1", upTo: 8, mayMiss: true }]]), 8_000)
+  await take([9, "one"])
+  expect(orders.at(-1)![1].mayMiss).toBeUndefined()
+  before.broken.clear()
 })
 
 test("a change that comes out of its order asks for fresh snapshots", async () => {
