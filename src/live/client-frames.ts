@@ -8,7 +8,12 @@ export const MOST_FRAME_BYTES = 64 * 1024
 const MOST_NAME = 128
 const MOST_TOKEN = 16 * 1024
 
-const id = z.string().min(1).max(MOST_NAME)
+// half of a surrogate pair would come back from storage as something else
+const id = z
+  .string()
+  .min(1)
+  .max(MOST_NAME)
+  .refine((text) => text.isWellFormed(), "must be well-formed text")
 const since = z.string().max(MOST_NAME).nullish()
 const data = z.unknown()
 

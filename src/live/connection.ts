@@ -4,9 +4,15 @@ import { ANONYMOUS, type Caller } from "../core/caller.ts"
 import type { Member } from "../core/live.ts"
 import { drain, fits, type Rule } from "../limits/gcra.ts"
 
-/** What a client may send: publishes, and all frames together. */
-const PUBLISHES: Rule = { limit: 20, windowMs: 1_000, burst: 100 }
-const FRAMES: Rule = { limit: 100, windowMs: 1_000, burst: 1_000 }
+/** What a client may send. Who begins a subscription or signs in has the database read, or a topic called. */
+const RULES = {
+  frames: { limit: 100, windowMs: 1_000, burst: 1_000 },
+  publishes: { limit: 20, windowMs: 1_000, burst: 100 },
+  /** All that a socket may hold can be begun twice at once. */
+  subscriptions: { limit: 10, windowMs: 1_000, burst: 250 },
+  signIns: { limit: 1, windowMs: 1_000, burst: 20 },
+} satisfies Record<string, Rule>
+export type Allowance = keyof typeof RULES
 /** What may be sent to a client that gives no sign of life. What it has read can't be asked. */
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024
 const MOST_UNREAD_MS = 15_000
@@ -38,8 +44,7 @@ export class Connection {
   /** Frames that wait for the one before. */
   tail: Promise<void> = Promise.resolve()
   readonly #attached: Attached
-  #publishes = { debt: 0, at: 0 }
-  #frames = { debt: 0, at: 0 }
+  readonly #spent = new Map<Allowance, { debt: number; at: number }>()
   #unread: number
   #unreadSince: number
   #heardAt = 0
@@ -120,11 +125,17 @@ export class Connection {
     this.#heardAt = now
     // the time isn't kept
     if (this.#attached.unread > 0) this.#hasRead()
-    return spend(this.#frames, FRAMES, now)
+    return this.may("frames", now)
   }
 
-  mayPublish(now: number): boolean {
-    return spend(this.#publishes, PUBLISHES, now)
+  /** Spends one of them. @returns Whether there was one left. */
+  may(what: Allowance, now: number): boolean {
+    const rule = RULES[what]
+    const spent = this.#spent.get(what) ?? { debt: 0, at: 0 }
+    const debt = drain(spent.debt, now - spent.at, rule)
+    const passes = fits(debt, 0, 1, rule)
+    this.#spent.set(what, { debt: passes ? debt + rule.windowMs : debt, at: now })
+    return passes
   }
 
   lastSign(pingedAt: Date | null): number {
@@ -164,12 +175,4 @@ export class Connection {
     this.#attached.unreadSince = this.#unreadSince
     this.socket.serializeAttachment(this.#attached)
   }
-}
-
-function spend(account: { debt: number; at: number }, rule: Rule, now: number): boolean {
-  const debt = drain(account.debt, now - account.at, rule)
-  const passes = fits(debt, 0, 1, rule)
-  account.debt = passes ? debt + rule.windowMs : debt
-  account.at = now
-  return passes
 }

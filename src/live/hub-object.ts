@@ -25,7 +25,7 @@ export abstract class HubObject extends DurableObject implements HubStub {
   /** @returns 101 with a socket, or 503 when the hub is full. */
   override async fetch(request: Request): Promise<Response> {
     const hub = await this.#open()
-    if (this.ctx.getWebSockets().length >= MOST_SOCKETS) return new Response(null, { status: 503 })
+    if (this.ctx.getWebSockets().length >= MOST_SOCKETS || !hub.hasRoom) return new Response(null, { status: 503 })
     const { 0: client, 1: server } = new WebSocketPair()
     this.ctx.acceptWebSocket(server)
     hub.welcome(server, request.headers.get(STREAM_HEADER) === "1")

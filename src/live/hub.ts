@@ -1,10 +1,11 @@
 /** A hub: sockets, what they listen to, and what topics push. */
 
+import type { Caller } from "../core/caller.ts"
 import { CALLERS_TOPIC, type Push } from "../core/live.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import { addressOf, type ClientFrame, type FrameOf, MOST_FRAME_BYTES, readFrame } from "./client-frames.ts"
 import { CLOSE } from "./close-codes.ts"
-import { Connection } from "./connection.ts"
+import { type Allowance, Connection } from "./connection.ts"
 import type { HubContext, HubOptions } from "./hub-context.ts"
 import type { HubStore } from "./hub-store.ts"
 import { Links } from "./links.ts"
@@ -12,9 +13,12 @@ import { Pushes } from "./pushes.ts"
 import { Queries } from "./queries.ts"
 import { Rooms } from "./rooms.ts"
 import { ackFrame, problemFrame, readyFrame } from "./server-frames.ts"
+import { Shared } from "./shared.ts"
 import { Subscriptions } from "./subscriptions.ts"
 
 const MOST_SUBSCRIPTIONS = 100
+/** Characters of all clients' frames that wait for the one before. */
+const WAITING = { most: 32 * 1024 * 1024, share: MOST_FRAME_BYTES }
 /** How soon a client comes back after a restart, at the earliest; with each socket of the hub a little later. */
 const RETRY_MS = 1_000
 const RETRY_MS_PER_SOCKET = 4
@@ -38,6 +42,7 @@ export class Hub {
   readonly #connections = new Map<WebSocket, Connection>()
   readonly #subscriptions: Subscriptions
   readonly #pushes: Pushes
+  readonly #waiting = new Shared(WAITING)
   /** Sockets that sign in. */
   #arriving = 0
   /** Pushes that told of callers: one may be of a caller who was looked at before it, and signs in after it. */
@@ -82,13 +87,20 @@ export class Hub {
     const size = typeof message === "string" ? message.length : message.byteLength
     const isLarge = size > MOST_FRAME_BYTES || (typeof message === "string" && isLong(message))
     const isQuick = !connection.heard(this.#context.now())
-    if (isLarge || isQuick) {
+    if (isLarge || isQuick || !this.#waiting.take(connection, size)) {
       const what = isLarge ? `A frame may hold ${MOST_FRAME_BYTES} bytes.` : "Too many frames at once."
       this.#end(connection, isLarge ? "payload_too_large" : "rate_limited", what, CLOSE.tooMuch)
       return Promise.resolve()
     }
-    connection.tail = connection.tail.then(() => this.#handle(connection, message))
+    connection.tail = connection.tail
+      .then(() => this.#handle(connection, message))
+      .finally(() => this.#waiting.give(connection, size))
     return connection.tail
+  }
+
+  /** Whether it can take one more client. */
+  get hasRoom(): boolean {
+    return this.#subscriptions.hasRoom
   }
 
   async closed(socket: WebSocket): Promise<void> {
@@ -155,7 +167,8 @@ export class Hub {
   async #act(connection: Connection, frame: ClientFrame): Promise<void> {
     switch (frame.type) {
       case "auth":
-        return this.#authenticate(connection, frame.token)
+        if (this.#may(connection, "signIns")) await this.#authenticate(connection, frame.token)
+        return
       case "query":
         if (this.#mayListen(connection, frame.id)) await this.#subscriptions.query(connection, frame)
         return
@@ -163,10 +176,10 @@ export class Hub {
         if (this.#mayListen(connection, frame.id)) await this.#subscriptions.join(connection, frame)
         return this.#platform.wakeAt(this.#silentAt(connection))
       case "publish":
-        if (this.#mayPublish(connection, frame.ref)) await this.#publish(connection, frame)
+        if (this.#may(connection, "publishes", frame.ref)) await this.#publish(connection, frame)
         return
       case "presence":
-        if (this.#mayPublish(connection, undefined)) await this.#subscriptions.present(connection, frame)
+        if (this.#may(connection, "publishes")) await this.#subscriptions.present(connection, frame)
         return
       case "leave":
         return this.#subscriptions.end(connection, frame.id)
@@ -212,27 +225,31 @@ export class Hub {
 
   async #recheckThese(connections: readonly Connection[]): Promise<void> {
     if (connections.length === 0) return
-    const now = await this.#context.callers.stillStanding(connections.map(({ caller }) => caller))
-    for (const [at, connection] of connections.entries()) {
-      const caller = now[at]
-      if (!this.#isOpen(connection)) continue
-      if (!caller) this.#end(connection, "unauthenticated", "The sign-in has ended.", CLOSE.unauthenticated)
-      else if (caller !== connection.caller) {
-        connection.become(caller)
-        await this.#subscriptions.rebind(connection, connection.member.id)
-      }
-    }
+    const asked = connections.map(({ caller }) => caller)
+    const now = await this.#context.callers.stillStanding(asked)
+    // all at once: nobody keeps what it had for as long as another's queries take
+    await Promise.all(connections.map((connection, at) => this.#take(connection, asked[at]!, now[at])))
+  }
+
+  async #take(connection: Connection, asked: Caller, now: Caller | undefined): Promise<void> {
+    if (!this.#isOpen(connection)) return
+    // it has signed in anew, or another answer came first: which is the newer can't be told
+    if (connection.caller !== asked) return this.#recheckThese([connection])
+    if (!now) return this.#end(connection, "unauthenticated", "The sign-in has ended.", CLOSE.unauthenticated)
+    if (now === asked) return
+    connection.become(now)
+    await this.#subscriptions.rebind(connection, connection.member.id)
   }
 
   #mayListen(connection: Connection, id: string): boolean {
-    if (this.#subscriptions.count(connection, id) < MOST_SUBSCRIPTIONS) return true
+    if (this.#subscriptions.count(connection, id) < MOST_SUBSCRIPTIONS) return this.#may(connection, "subscriptions")
     this.#end(connection, "rate_limited", `A socket may hold ${MOST_SUBSCRIPTIONS} subscriptions.`, CLOSE.tooMuch)
     return false
   }
 
-  #mayPublish(connection: Connection, ref: string | undefined): boolean {
-    if (connection.mayPublish(this.#context.now())) return true
-    this.#end(connection, "rate_limited", "Too many messages at once.", CLOSE.tooMuch, ref)
+  #may(connection: Connection, what: Allowance, ref?: string): boolean {
+    if (connection.may(what, this.#context.now())) return true
+    this.#end(connection, "rate_limited", TOO_MANY[what], CLOSE.tooMuch, ref)
     return false
   }
 
@@ -292,6 +309,13 @@ export class Hub {
     const causes = error instanceof Error ? [error.stack ?? String(error), String(error.cause ?? "")] : [String(error)]
     this.#context.log({ level: "error", event: "live_failure", causes })
   }
+}
+
+const TOO_MANY: Readonly<Record<Allowance, string>> = {
+  frames: "Too many frames at once.",
+  publishes: "Too many messages at once.",
+  subscriptions: "Too many subscriptions are begun at once.",
+  signIns: "Too many sign-ins at once.",
 }
 
 const REFUSED: readonly string[] = ["unauthenticated", "token_expired"]

@@ -38,13 +38,12 @@ export class Queries {
   /** Its caller is another, or may see other things. */
   async rebind(subscription: QuerySubscription, plan: LivePlan): Promise<void> {
     const isSame = plan.view === subscription.plan.view
-    this.stop(subscription)
+    const isLive = subscription.early === undefined && subscription.epoch !== ""
+    if (!isSame || !isLive) this.stop(subscription)
     subscription.plan = plan
-    if (!isSame || subscription.early !== undefined || subscription.epoch === "")
-      return this.start(subscription, undefined)
+    if (!isSame || !isLive) return this.start(subscription, undefined)
     subscription.seal = undefined
     keep(this.#context, subscription)
-    this.resume(subscription)
   }
 
   /** All that are kept have been taken up. */

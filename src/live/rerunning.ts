@@ -5,6 +5,7 @@ import type { WireRecord } from "../query/projection.ts"
 import { differences, type ListedRecord, pictureOf } from "./differences.ts"
 import { keep } from "./following.ts"
 import type { HubContext } from "./hub-context.ts"
+import { Lanes } from "./lanes.ts"
 import { type ListedAt, readList } from "./list-reads.ts"
 import { type Missed, readMissed } from "./missed-changes.ts"
 import { Outbox } from "./outbox.ts"
@@ -18,6 +19,8 @@ const MOST_RECORDS = 1_000
 /** At most one run in this time. */
 const RUN_EVERY_MS = 250
 const AGAIN_AFTER_MS = 1_000
+/** Of one hub, at a time: who asks much waits, and the database isn't flooded. */
+const MOST_RUNS = 6
 
 /** What one run gave. */
 interface Run {
@@ -49,6 +52,7 @@ interface Group {
 export class Rerunning {
   readonly #context: HubContext
   readonly #groups = new Map<string, Group>()
+  readonly #lanes = new Lanes(MOST_RUNS)
 
   constructor(context: HubContext) {
     this.#context = context
@@ -169,9 +173,11 @@ export class Rerunning {
   #runAfterNow(group: Group): Promise<Run> {
     group.next ??= this.#afterTheLast(group).then(() => {
       group.next = undefined
-      group.running = this.#run(group).finally(() => {
-        group.running = undefined
-      })
+      group.running = this.#lanes
+        .run(() => this.#run(group))
+        .finally(() => {
+          group.running = undefined
+        })
       return group.running
     })
     return group.next

@@ -12,18 +12,29 @@ import { readChannelPosition, readQueryPosition } from "./position.ts"
 import type { Queries } from "./queries.ts"
 import { presenceText, type Rooms } from "./rooms.ts"
 import { problemFrame } from "./server-frames.ts"
+import { Shared } from "./shared.ts"
 import type { ChannelSubscription, QuerySubscription, Subscription } from "./subscription.ts"
+
+/** Characters of what all clients' subscriptions ask for; what is made of them takes some times as much memory. */
+const KEPT = { most: 8 * 1024 * 1024, share: 8 * 1024 }
+const LEAST_SIZE = 64
+const RETRY_AFTER_S = 5
 
 export class Subscriptions {
   readonly #context: HubContext
   readonly #queries: Queries
   readonly #rooms: Rooms
   readonly #all = new Map<Connection, Map<string, Subscription>>()
+  readonly #kept = new Shared(KEPT)
 
   constructor(context: HubContext, queries: Queries, rooms: Rooms) {
     this.#context = context
     this.#queries = queries
     this.#rooms = rooms
+  }
+
+  get hasRoom(): boolean {
+    return !this.#kept.isUsedUp
   }
 
   /** How many a socket has beside the one of this id. */
@@ -33,7 +44,12 @@ export class Subscriptions {
   }
 
   isInChannel(connection: Connection): boolean {
-    return this.#all.get(connection)?.values().some(({ kind }) => kind === "channel") ?? false
+    return (
+      this.#all
+        .get(connection)
+        ?.values()
+        .some(({ kind }) => kind === "channel") ?? false
+    )
   }
 
   /** @throws SelvedgeError */
@@ -72,6 +88,7 @@ export class Subscriptions {
   async endAll(connection: Connection): Promise<void> {
     const own = [...(this.#all.get(connection)?.values() ?? [])]
     this.#all.delete(connection)
+    for (const subscription of own) this.#kept.give(connection, sizeOf(subscription))
     if (own.length > 0) this.#context.store.dropConnection(connection.id)
     await Promise.all(own.map((subscription) => this.#stop(subscription)))
   }
@@ -131,6 +148,7 @@ export class Subscriptions {
         const { input, tag } = request as StoredQuery
         const subscription = { ...this.#newQuery(connection, id, target, input), epoch, at }
         if (subscription.plan.tag !== tag) return false
+        this.#kept.add(connection, sizeOf(subscription))
         this.#add(subscription)
         this.#queries.resume(subscription)
       } else {
@@ -138,6 +156,7 @@ export class Subscriptions {
         // it hadn't joined yet
         if (epoch === "") return false
         const subscription = { ...this.#newRoom(connection, id, target, presence), epoch, at }
+        this.#kept.add(connection, sizeOf(subscription))
         this.#add(subscription)
         this.#rooms.resume(subscription)
       }
@@ -151,6 +170,10 @@ export class Subscriptions {
   async #begin(subscription: Subscription, start: () => Promise<void>): Promise<void> {
     // it may have gone while another subscription ended
     if (!subscription.connection.isOpen) return
+    if (!this.#kept.take(subscription.connection, sizeOf(subscription)))
+      throw new SelvedgeError("overloaded", "No more can be listened to at the moment.", {
+        headers: { "Retry-After": String(RETRY_AFTER_S) },
+      })
     this.#add(subscription)
     try {
       await start()
@@ -172,6 +195,7 @@ export class Subscriptions {
     const own = this.#all.get(connection)
     if (own?.get(id) !== subscription) return
     own.delete(id)
+    this.#kept.give(connection, sizeOf(subscription))
     this.#context.store.dropSubscription(connection.id, id)
   }
 
@@ -214,4 +238,11 @@ export class Subscriptions {
     if (subscription?.kind !== "channel") throw new SelvedgeError("not_found", "There is no channel under this id.")
     return subscription
   }
+}
+
+/** Of what it was begun with. */
+function sizeOf(subscription: Subscription): number {
+  const { id } = subscription
+  const asked = subscription.kind === "query" ? JSON.stringify(subscription.input) : subscription.name
+  return LEAST_SIZE + id.length + asked.length
 }
