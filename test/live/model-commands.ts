@@ -2,6 +2,7 @@
 
 import fc from "fast-check"
 import type { Message } from "./client.ts"
+import type { Fate } from "./lost-calls.ts"
 
 /** Stands in a drawn rule or query for the person whose it is. */
 export const SELF = "self"
@@ -72,6 +73,7 @@ const card = fc.record(
 export type DrawnCard = Partial<Message> & { readonly owner?: number; readonly board?: number }
 
 const which = fc.nat(100)
+const fates = fc.array(fc.constantFrom<Fate>("before", "after"), { minLength: 1, maxLength: 3 })
 const kind = <K extends string>(name: K) => fc.constant(name)
 const command = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: kind("create"), card }) },
@@ -90,6 +92,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: kind("rule"), which, rule: rules, seesSecrets: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: kind("hibernate") }) },
   { weight: 1, arbitrary: fc.record({ kind: kind("restart") }) },
+  { weight: 1, arbitrary: fc.record({ kind: kind("lose"), fates }) },
   {
     weight: 2,
     arbitrary: fc.record({ kind: kind("evict"), object: fc.constantFrom("TOPIC" as const, "FEED" as const) }),

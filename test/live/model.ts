@@ -5,6 +5,7 @@ import { newId } from "selvedge/tables"
 import { expect, vi } from "vitest"
 import { rolesFor } from "./app/rules.ts"
 import { type Client, connect, type Message } from "./client.ts"
+import { losePushesToHubs } from "./lost-calls.ts"
 import { BOARDS, type Command, type DrawnCard, type DrawnQuery, SELF, type Story } from "./model-commands.ts"
 import { create, evict, fed, list, newPerson, type Person, remove, tokenOf, update } from "./people.ts"
 import { Picture, sortById } from "./picture.ts"
@@ -99,6 +100,9 @@ export class World {
         return evict("HUB", "hibernate")
       case "restart":
         return this.#restart()
+      case "lose":
+        losePushesToHubs(command.fates)
+        return
       case "evict":
         return evict(command.object)
     }
@@ -173,7 +177,7 @@ function watch(watcher: Watcher, id: string, drawn: DrawnQuery): void {
     ...(fields && { fields }),
     ...(expand && { expand }),
   })
-  const picture = new Picture()
+  const picture = new Picture(true)
   watched.set(id, { query, path: `/v1/cards?${search}`, picture })
   client?.adopt(id, picture)
   client?.send({ type: "query", id, collection: "cards", query })

@@ -8,22 +8,32 @@ export class Picture {
   readonly faults: string[] = []
   /** Of the newest frame; what a client sends as `since`. */
   seq: string | undefined
+  /** Whether frames of a query that had the same id may still be on their way. */
+  readonly #isSecond: boolean
   /** How many snapshots and changes have come. */
   snapshots = 0
   changes = 0
+
+  constructor(isSecond = false) {
+    this.#isSecond = isSecond
+  }
 
   /** @param frame The messages of one frame that are about this query. */
   apply(frame: readonly Message[]): void {
     const before = this.seq
     for (const message of frame) {
       if (message.type === "snapshot") this.#begin(message)
-      else if (message.type === "change") this.#change(message, before)
+      else if (message.type === "change" && !this.#isOfFirst()) this.#change(message, before)
     }
   }
 
   /** By id, so that two of them can be compared. */
   sorted(): Message[] {
     return sortById([...this.records.values()])
+  }
+
+  #isOfFirst(): boolean {
+    return this.#isSecond && this.seq === undefined
   }
 
   #begin({ seq, data }: Message): void {
