@@ -28,7 +28,7 @@ export function matches(filter: FilterNode, row: ChangeRow): boolean {
     case "text": {
       const value = row[filter.column.name]
       if (typeof value !== "string") return false
-      const [text, sought] = [foldAscii(value), foldAscii(filter.value)]
+      const [text, sought] = [foldedIn(row, filter.column, value), foldAscii(filter.value)]
       return filter.op === "contains" ? text.includes(sought) : text.startsWith(sought)
     }
     case "has": {
@@ -85,6 +85,17 @@ export function compareText(a: string, b: string): number {
 function lastForSurrogates(unit: number): number {
   if (unit < 0xd800) return unit
   return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000
+}
+
+/** Many filters are asked of a row, and a text may be long. */
+const foldedTexts = new WeakMap<ChangeRow, Map<Column, string>>()
+
+function foldedIn(row: ChangeRow, column: Column, text: string): string {
+  const known = foldedTexts.get(row) ?? new Map<Column, string>()
+  const folded = known.get(column) ?? foldAscii(text)
+  known.set(column, folded)
+  foldedTexts.set(row, known)
+  return folded
 }
 
 /** SQLite's `lower()` folds A to Z only. */
