@@ -56,6 +56,7 @@ export default defineConfig({
                 TEST_FIXTURE: (await planFixture(liveBackend)).statements,
                 TEST_LONG: process.env.SELVEDGE_LONG ?? "",
               },
+              d1Databases: ["REPLICA"],
             },
           })),
         ],

@@ -10,17 +10,26 @@ interface Place {
   /** Of the database; empty before the first push. */
   readonly epoch: string
   readonly last: number
+  readonly isSure?: boolean
 }
 
 export class FeedLog {
   readonly #kv: SyncKvStorage
   #place: Place
-  #kept: Place
+  #kept: Place | undefined
+  /** What it is told from now on it knows; it begins not to where nothing was kept. */
+  #isSure: boolean
 
   constructor(kv: SyncKvStorage) {
     this.#kv = kv
-    this.#kept = kv.get<Place>(PLACE_KEY) ?? { epoch: "", last: 0 }
-    this.#place = this.#kept
+    this.#kept = kv.get<Place>(PLACE_KEY)
+    this.#place = this.#kept ?? { epoch: "", last: 0 }
+    this.#isSure = this.#kept?.isSure ?? false
+  }
+
+  /** Whether nothing that it was told lies after its place. */
+  get isSure(): boolean {
+    return this.#isSure
   }
 
   get epoch(): string {
@@ -48,7 +57,8 @@ export class FeedLog {
     const items = { changes: changes?.filter(isNew) ?? [], callers: callers?.filter(isNew) ?? [] }
     const seqs = [...items.changes, ...items.callers].map(({ seq }) => seq)
     const last = Math.max(before, upTo, ...seqs)
-    this.#place = { epoch, last }
+    if (seqs.length > 0) this.#isSure = true
+    this.#place = { epoch, last, isSure: this.#isSure }
     if (seqs.length === 0 && !isOther && !mayMiss && !isReset) return undefined
     return {
       previous: mayMiss ? Math.min(last, ...seqs.map((seq) => seq - 1)) : before,
@@ -62,8 +72,15 @@ export class FeedLog {
 
   /** Written when the hubs have been called, so that it holds up none of them. */
   keep(): void {
-    if (this.#kept.epoch === this.#place.epoch && this.#kept.last === this.#place.last) return
+    if (this.#kept?.epoch === this.#place.epoch && this.#kept.last === this.#place.last) return
     this.#kept = this.#place
     this.#kv.put(PLACE_KEY, this.#place)
+  }
+
+  /** It has moved on and nobody needs to know where: what is kept is no place to go on from. */
+  forget(): void {
+    if (!this.#kept) return
+    this.#kept = undefined
+    this.#kv.delete(PLACE_KEY)
   }
 }

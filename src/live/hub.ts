@@ -9,6 +9,7 @@ import { type Allowance, Connection } from "./connection.ts"
 import type { HubContext, HubOptions } from "./hub-context.ts"
 import type { HubStore } from "./hub-store.ts"
 import { Links } from "./links.ts"
+import { readNewest } from "./missed-changes.ts"
 import { Pushes } from "./pushes.ts"
 import { Queries } from "./queries.ts"
 import { Rooms } from "./rooms.ts"
@@ -56,6 +57,7 @@ export class Hub {
       topics: options.topics,
       store,
       now: options.now,
+      newest: () => readNewest(options.d1),
       behind: (link, { epoch, last }) => this.#catchUp({ topic: link.name, epoch, previous: last, last }),
     })
     this.#context = {

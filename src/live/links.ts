@@ -1,6 +1,7 @@
 /** The topics that a hub listens to, and how far it has followed each. */
 
 import type { Clock } from "../core/clock.ts"
+import { CALLERS_TOPIC } from "../core/live.ts"
 import { callTopic } from "./call-topic.ts"
 import type { HubStore } from "./hub-store.ts"
 import type { Entered, LiveNamespace, TopicStub } from "./objects.ts"
@@ -24,6 +25,8 @@ export interface LinksOptions {
   readonly topics: LiveNamespace<TopicStub>
   readonly store: HubStore
   readonly now: Clock
+  /** Where the log of the database stands. */
+  readonly newest: () => Promise<Entered>
   /** Told when a topic stands further on than the hub, although nothing was pushed. */
   readonly behind: (link: Link, entered: Entered) => void
 }
@@ -47,7 +50,7 @@ export class Links {
 
   /** Resolves when whatever comes after the link's cursor is pushed to this hub. */
   async enter(name: string): Promise<Link> {
-    const { hub, now } = this.#options
+    const { now } = this.#options
     const known = this.#links.get(name)
     if (known && now() - known.enteredAt < ENTERED_MS) {
       await known.entering
@@ -55,7 +58,7 @@ export class Links {
     }
     const link = known ?? this.#add(name, "", -1)
     link.enteredAt = now()
-    link.entering = callTopic(() => this.stub(name).enter(hub)).then((entered) => this.entered(link, entered))
+    link.entering = this.#enterTopic(link)
     try {
       await link.entering
     } catch (error) {
@@ -66,6 +69,13 @@ export class Links {
       link.entering = undefined
     }
     return link
+  }
+
+  async #enterTopic(link: Link): Promise<void> {
+    const entered = await callTopic(() => this.stub(link.name).enter(this.#options.hub))
+    // whoever signs in is looked at after this
+    const isNew = link.name === CALLERS_TOPIC && link.cursor < 0
+    this.entered(link, entered.isUnsure && !isNew ? await this.#options.newest() : entered)
   }
 
   /** @returns The link to a channel that was joined. */

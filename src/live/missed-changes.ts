@@ -5,7 +5,7 @@ import type { Change } from "../core/change.ts"
 import { SelvedgeError } from "../core/problem.ts"
 import { inTime } from "../core/wait.ts"
 import { Database } from "../db/database.ts"
-import type { Query } from "../db/query.ts"
+import type { Query, ResultRow } from "../db/query.ts"
 
 /** Changes of any table; whoever has missed more gets a fresh snapshot. */
 const MOST_MISSED = 10_000
@@ -33,11 +33,7 @@ export async function readMissed(
   const changes: Change[] = []
   let upTo = after
   for (;;) {
-    const [facts, scanned, rows] = await inTime(
-      db.write([FACTS, scanQuery(upTo), rowsQuery(tables, upTo)], { isRepeatable: true }),
-      LONGEST_READ_MS,
-      () => Promise.reject(new SelvedgeError("timeout", "The log takes too long to read.")),
-    )
+    const [facts, scanned, rows] = await readLog(db, [FACTS, scanQuery(upTo), rowsQuery(tables, upTo)])
     const { epoch, oldest, newest } = facts![0] as { epoch: string; oldest: number | null; newest: number | null }
     if (after > (newest ?? 0) || (oldest !== null && after < oldest - 1)) return undefined
     changes.push(...rows!.map(toChange))
@@ -46,6 +42,19 @@ export async function readMissed(
     if (upTo >= (newest ?? 0)) return { epoch, changes, upTo, d1Bookmark: db.d1Bookmark ?? "" }
     if (upTo - after > MOST_MISSED) return undefined
   }
+}
+
+/** The newest change of any table. */
+export async function readNewest(d1: D1Database): Promise<{ epoch: string; last: number }> {
+  const [rows] = await readLog(new Database(d1), [FACTS])
+  const { epoch, newest } = rows![0] as { epoch: string; newest: number | null }
+  return { epoch, last: newest ?? 0 }
+}
+
+function readLog(db: Database, queries: readonly Query[]): Promise<ResultRow[][]> {
+  return inTime(db.write(queries, { isRepeatable: true }), LONGEST_READ_MS, () =>
+    Promise.reject(new SelvedgeError("timeout", "The log takes too long to read.")),
+  )
 }
 
 const FACTS: Query = {

@@ -16,6 +16,8 @@ export interface Entered {
   readonly epoch: string
   /** The position of the newest item; 0 before the first. */
   readonly last: number
+  /** Whether the topic may have been told of more, which it has forgotten: it had no hubs then. */
+  readonly isUnsure?: boolean
 }
 
 /** How one socket joins a channel. */

@@ -47,7 +47,8 @@ export class Pushes {
   async #takeNext(link: Link, push: Push): Promise<void> {
     // pushed before the topic's answer to the hub that enters: whoever waits for that has seen nothing yet
     if (link.cursor < 0) this.#context.links.moveTo(link, push.epoch, push.previous)
-    const isOther = push.isReset === true || (link.epoch !== push.epoch && link.epoch !== "")
+    // a topic that was told nothing yet has no epoch
+    const isOther = push.isReset === true || (link.epoch !== push.epoch && link.epoch !== "" && push.epoch !== "")
     const isKnown = !isOther && push.last <= link.cursor
     if (isKnown && !push.presence) return
     const table = TABLE.exec(link.name)?.[1]

@@ -76,13 +76,14 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
     await inTime(this.#fanOut.settled(), FEED_WAITS_MS, async () => {})
     if (this.#fanOut.isBusy) this.#makeSure()
     // whom it has no hubs to tell, it need not remember
-    if (!this.#fanOut.isEmpty) this.#feed.keep()
+    if (this.#fanOut.isEmpty) this.#feed.forget()
+    else this.#feed.keep()
   }
 
   async enter(hub: string): Promise<Entered> {
     this.#enter(hub)
     this.#feed.keep()
-    return this.#entered()
+    return { ...this.#entered(), ...(!this.#feed.isSure && { isUnsure: true }) }
   }
 
   async join({ hub, connection, history, member, since }: JoinOrder): Promise<Joined> {

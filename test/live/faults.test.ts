@@ -1,13 +1,16 @@
 /** What breaks under sockets heals, and the others never notice. */
 
+import { runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { afterEach, expect, test, vi } from "vitest"
 import { wait } from "../../src/core/wait.ts"
+import { createReplicas } from "../fixture/replicas.ts"
 import { agrees, changesOf } from "./agreement.ts"
 import type { Client, Message } from "./client.ts"
 import { openHub as open } from "./faulty-hub.ts"
 import { create, fed, newPerson, update } from "./people.ts"
+import { namespace as TOPIC } from "./topic-scenario.ts"
 
 type Hub = Awaited<ReturnType<typeof open>>
 const hubs: Hub[] = []
@@ -231,4 +234,21 @@ test("channels and queries that nobody listens to any more leave nothing behind"
   expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([])
   // the one that it was in last may go with its next push
   expect((await hub.rows("SELECT * FROM topics WHERE name LIKE 'channel:%'")).length).toBeLessThan(2)
+})
+
+test("a replica that lags behind what a topic has forgotten is passed over", async () => {
+  const genre = newId()
+  const { d1 } = await createReplicas(env.DB, env.REPLICA)
+  const hub = await openHub()
+  hub.surroundings.d1 = d1
+  const client = await hub.connect()
+  // the first tells hubs of other tests, which have ended; of the second nobody is told
+  for (const title of ["0", "1", "2"]) {
+    await create("films", { title, genre })
+    await fed()
+  }
+  await runInDurableObject(TOPIC.getByName("table:films"), (_, state) => state.abort("a crash")).catch(() => {})
+  await watch(client, genre)
+  await create("films", { title: "3", genre })
+  await agrees(client, "1", `/v1/films?genre=${genre}`)
 })

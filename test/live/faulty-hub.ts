@@ -17,6 +17,8 @@ export interface Surroundings {
   asked: (sql: string) => void | Promise<void>
   /** Called before each call of a topic. */
   called: (topic: string, method: keyof TopicStub) => void | Promise<void>
+  /** What the hub takes for its database; the real one unless told. */
+  d1: D1Database | undefined
   /** Called before each push. */
   pushed: (push: Push) => void | Promise<void>
 }
@@ -24,7 +26,7 @@ export interface Surroundings {
 export async function openHub() {
   const name = `test:${newId()}`
   const stub = () => HUB.getByName(name)
-  const surroundings: Surroundings = { asked: () => {}, called: () => {}, pushed: () => {} }
+  const surroundings: Surroundings = { asked: () => {}, called: () => {}, pushed: () => {}, d1: undefined }
   const clients: Client[] = []
   opened.set(name, surroundings)
   await surround()
@@ -38,7 +40,11 @@ export async function openHub() {
       Object.assign(instance, {
         options: async () => {
           const { d1, topics, ...rest } = await options()
-          return { ...rest, d1: fallible(d1, surroundings), topics: fallibleTopics(topics, surroundings) }
+          return {
+            ...rest,
+            d1: fallible(surroundings.d1 ?? d1, surroundings),
+            topics: fallibleTopics(topics, surroundings),
+          }
         },
       })
     })

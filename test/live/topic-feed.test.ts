@@ -16,7 +16,7 @@ const places = (pushes: readonly { epoch: string; previous: number; last: number
 
 test("changes are handed on with the place before them and D1's bookmark", async () => {
   const { topic, hub, entered } = await followed()
-  expect(entered).toEqual({ epoch: "", last: 0 })
+  expect(entered).toEqual({ epoch: "", last: 0, isUnsure: true })
   await topic.stub.push(pushed([3, 7], { bookmark: "b1" }))
   await topic.stub.push(pushed([8]))
   expect(places(hub.pushes)).toEqual(["e1 0-7", "e1 7-8"])
