@@ -3,7 +3,7 @@
 import fc from "fast-check"
 import { type DrawnQuery, queries, rules } from "./model-commands.ts"
 
-export const PEOPLE = 9
+export const PEOPLE = 10
 /** Of each table. */
 const ROWS = 4
 /** Those with a socket and those with a stream. */

@@ -10,6 +10,7 @@ import { worker } from "./client.ts"
 import { SELF } from "./model-commands.ts"
 import { call, evict, fed, newPerson, type Person } from "./people.ts"
 import type { Command, DrawnRecord, DrawnRule, Story } from "./secrecy-commands.ts"
+import { insert, update } from "./secrecy-rows.ts"
 import { type Account, type Table, Watcher } from "./secrecy-watcher.ts"
 
 /** Queries through relations are run again within this time. */
@@ -237,31 +238,4 @@ async function keep(reader: ReadableStreamDefaultReader<string>, texts: string[]
     rest = lines.pop()!
     texts.push(...lines.filter((line) => line.startsWith("data: ")))
   }
-}
-
-async function insert(table: string, row: Row): Promise<void> {
-  const all = { ...row, createdAt: 0, updatedAt: 0 }
-  const names = Object.keys(all).map(toSqlName)
-  const places = names.map(() => "?").join()
-  await env.DB.prepare(`INSERT INTO ${table} (${names.join()}) VALUES (${places})`)
-    .bind(...valuesOf(all))
-    .run()
-}
-
-async function update(table: string, row: Row): Promise<void> {
-  const names = Object.keys(row).map((key) => `${toSqlName(key)} = ?`)
-  await env.DB.prepare(`UPDATE ${table} SET ${names.join()} WHERE id = ?`)
-    .bind(...valuesOf(row), row.id)
-    .run()
-}
-
-function toSqlName(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-function valuesOf(row: Row): unknown[] {
-  return Object.values(row).map((value) => {
-    if (typeof value === "boolean") return Number(value)
-    return Array.isArray(value) ? JSON.stringify(value) : value
-  })
 }
