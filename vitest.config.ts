@@ -65,7 +65,7 @@ export default defineConfig({
           include: ["test/live/**/*.test.ts"],
           setupFiles: ["./test/live/setup.ts"],
           isolate: false,
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 30_000,
           sequence: { groupOrder: 1 },
         },
