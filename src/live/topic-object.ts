@@ -33,6 +33,8 @@ const ALARM_WAITS_MS = 15_000
 
 /** In the key-value storage: when the alarm comes. There while something may be under way. */
 const ALARM_KEY = "alarm"
+/** There where hubs have entered. */
+const NAME_KEY = "name"
 
 interface KeptAlarm {
   readonly at: number
@@ -47,7 +49,9 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
   #alarm = this.ctx.storage.kv.get<KeptAlarm>(ALARM_KEY)
   /** Whether something was under way when the object was last heard of. */
   #mayHaveLost = this.#alarm !== undefined
-  readonly #topic = this.ctx.id.name ?? this.#alarm?.topic ?? ""
+  #keptName = this.ctx.storage.kv.get<string>(NAME_KEY)
+  /** Whatever wakes an object otherwise than by its name doesn't tell it, and calls by name reach it all the same. */
+  readonly #topic = this.ctx.id.name ?? this.#alarm?.topic ?? this.#keptName ?? ""
   readonly #presence = new Presence(this.ctx.storage, () => this.now())
   readonly #messages = new MessageLog(this.ctx.storage, () => this.now())
   readonly #feed = new FeedLog(this.ctx.storage.kv)
@@ -153,6 +157,8 @@ export abstract class TopicObject extends DurableObject implements TopicStub {
   }
 
   #enter(hub: string): void {
+    if (this.#keptName === undefined) this.ctx.storage.kv.put(NAME_KEY, this.#topic)
+    this.#keptName = this.#topic
     this.#fanOut.enter(hub, this.#presence.shown)
   }
 

@@ -1,8 +1,10 @@
 /** Objects that leave memory between two steps, and sockets that sleep, lose nothing. */
 
+import { abortAllDurableObjects } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { expect, test, vi } from "vitest"
+import type { TopicObject } from "../../src/live/topic-object.ts"
 import { agrees, changesOf, comeBack } from "./agreement.ts"
 import { type Client, connect } from "./client.ts"
 import { call, create, evict, fed, newPerson, remove, tokenOf, update } from "./people.ts"
@@ -47,6 +49,17 @@ test("objects out of memory while changes are on their way", async () => {
     )
     expect(client.picture("1")).toMatchObject({ snapshots: 1, faults: [] })
   }
+})
+
+test("a topic that something else than a call by its name has woken still knows whose changes these are", async () => {
+  const genre = newId()
+  await watchFilms(genre)
+  await abortAllDurableObjects()
+  const topics = (env as unknown as { TOPIC: DurableObjectNamespace<TopicObject> }).TOPIC
+  await topics.get(topics.idFromString(topics.idFromName("table:films").toString())).missed(0)
+  const client = await watchFilms(genre)
+  await create("films", { title: "Alien", genre })
+  expect(await client.next({ type: "change" })).toMatchObject({ record: { title: "Alien" } })
 })
 
 test("a sleeping socket wakes as who it was, with its subscriptions, limits and end", async () => {
