@@ -1,6 +1,7 @@
 /** One client's socket: who it is, how much it says, and how much it has been sent. */
 
 import { ANONYMOUS, type Caller } from "../core/caller.ts"
+import type { Clock } from "../core/clock.ts"
 import type { Member } from "../core/live.ts"
 import { drain, fits, type Rule } from "../limits/gcra.ts"
 
@@ -142,11 +143,16 @@ export class Connection {
     return Math.max(this.#heardAt, pingedAt?.getTime() ?? 0)
   }
 
-  /** @param pingedAt Asked for only when much has been sent. @returns Whether the client seems to read. */
-  send(frame: string, now: number, pingedAt: () => Date | null): boolean {
-    if (this.#unread === 0) this.#unreadSince = now
+  /**
+   * A clock takes a good part of what a frame costs, so it is seldom asked.
+   *
+   * @param pingedAt Asked for only when much has been sent.
+   * @returns Whether the client seems to read.
+   */
+  send(frame: string, now: Clock, pingedAt: (socket: WebSocket) => Date | null): boolean {
+    if (this.#unread === 0) this.#unreadSince = now()
     this.#unread += frame.length
-    if (this.#unread > MOST_UNREAD_BYTES && !this.#reads(now, pingedAt())) return false
+    if (this.#unread > MOST_UNREAD_BYTES && !this.#reads(now(), pingedAt(this.socket))) return false
     if (this.#unread - this.#attached.unread >= KEEP_EVERY_BYTES) this.#keep()
     try {
       this.socket.send(frame)

@@ -266,8 +266,8 @@ export class Hub {
   }
 
   #send(connection: Connection, frame: string): void {
-    const isReading = connection.send(frame, this.#context.now(), () => this.#platform.pingedAt(connection.socket))
-    if (!isReading) this.#drop(connection, CLOSE.slow, "too slow")
+    if (!connection.send(frame, this.#context.now, this.#platform.pingedAt))
+      this.#drop(connection, CLOSE.slow, "too slow")
   }
 
   #end(connection: Connection, code: SelvedgeError["code"], message: string, close: number, ref?: string): void {

@@ -3,7 +3,7 @@
 import type { Connection } from "./connection.ts"
 
 export class Outbox {
-  readonly #frames = new Map<Connection, string[]>()
+  readonly #frames = new Map<Connection, string | string[]>()
   readonly #send: (connection: Connection, frame: string) => void
 
   constructor(send: (connection: Connection, frame: string) => void) {
@@ -12,21 +12,19 @@ export class Outbox {
 
   add(connection: Connection, frame: string): void {
     const frames = this.#frames.get(connection)
-    if (frames) frames.push(frame)
-    else this.#frames.set(connection, [frame])
+    if (frames === undefined) this.#frames.set(connection, frame)
+    else if (typeof frames === "string") this.#frames.set(connection, [frames, frame])
+    else frames.push(frame)
   }
 
-  /** Many sockets of a channel are due the very same. */
   flush(): void {
-    let last: readonly string[] = []
-    let text = ""
-    for (const [connection, frames] of this.#frames) {
-      if (frames.length !== last.length || frames.some((frame, at) => frame !== last[at])) {
-        text = frames.length === 1 ? frames[0]! : `[${frames.join()}]`
-        last = frames
-      }
-      this.#send(connection, text)
-    }
+    for (const [connection, frames] of this.#frames)
+      this.#send(connection, typeof frames === "string" ? frames : asOneFrame(frames))
     this.#frames.clear()
   }
+}
+
+/** @param frames At least one. */
+export function asOneFrame(frames: readonly string[]): string {
+  return frames.length === 1 ? frames[0]! : `[${frames.join()}]`
 }

@@ -7,7 +7,7 @@ import { callTopic } from "./call-topic.ts"
 import type { HubContext } from "./hub-context.ts"
 import { messageText } from "./message-text.ts"
 import type { Joined } from "./objects.ts"
-import { Outbox } from "./outbox.ts"
+import { asOneFrame, Outbox } from "./outbox.ts"
 import { channelPosition } from "./position.ts"
 import { joinedRest, messageFrame, messageRest, presenceFrame, snapshotFrame } from "./server-frames.ts"
 import type { ChannelSubscription } from "./subscription.ts"
@@ -145,18 +145,25 @@ export class Rooms {
   /** Beyond what the hub has seen, in order. */
   take(name: string, epoch: string, { messages = [], presence = [] }: Pick<Push, "messages" | "presence">): void {
     const outbox = new Outbox(this.#context.send)
-    const rests = messages.map((message) => ({ message, rest: messageRest(message) }))
-    const frames = new Map<string, string>()
+    const rests = messages.map(messageRest)
+    const frameOf = (id: string, at: number) => messageFrame(id, channelPosition(epoch, messages[at]!.seq), rests[at]!)
+    /** By the id of the subscription: many sockets are due the very same. */
+    const wholes = new Map<string, string>()
     for (const subscription of this.#joined.get(name) ?? []) {
       const { connection, id, early } = subscription
       if (early) {
         early.push({ epoch, messages, presence })
         continue
       }
-      for (const { message, rest } of rests) {
-        if (subscription.epoch === epoch && message.seq <= subscription.at) continue
-        outbox.add(connection, this.#frameOf(frames, id, epoch, message, rest))
+      const seen = subscription.epoch === epoch ? subscription.at : 0
+      const isDueAll = messages.length > 0 && messages[0]!.seq > seen
+      if (isDueAll && presence.length === 0) {
+        const whole = wholes.get(id) ?? asOneFrame(messages.map((_, at) => frameOf(id, at)))
+        wholes.set(id, whole)
+        this.#context.send(connection, whole)
+        continue
       }
+      for (const [at, { seq }] of messages.entries()) if (seq > seen) outbox.add(connection, frameOf(id, at))
       this.#tellPresence(outbox, subscription, presence)
     }
     outbox.flush()
@@ -233,15 +240,6 @@ export class Rooms {
     if (presence.length === 0 || !channel.mayBePresent(connection.caller, params)) return
     const news = presence.filter(({ version }) => version > presenceVersion)
     if (news.length > 0) outbox.add(connection, presenceFrame(id, news))
-  }
-
-  #frameOf(frames: Map<string, string>, id: string, epoch: string, message: ChannelMessage, rest: string): string {
-    const key = `${message.seq}:${id}`
-    const known = frames.get(key)
-    if (known !== undefined) return known
-    const frame = messageFrame(id, channelPosition(epoch, message.seq), rest)
-    frames.set(key, frame)
-    return frame
   }
 
   #keep({ connection, id, name, presence, epoch, at }: ChannelSubscription): void {
