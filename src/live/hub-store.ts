@@ -128,8 +128,4 @@ export class HubStore {
       records: new Map(JSON.parse(row.records as string) as [string, string][]),
     }
   }
-
-  forgetAll(): void {
-    this.#sql.exec("DELETE FROM subscriptions; DELETE FROM topics; DELETE FROM departures; DELETE FROM results")
-  }
 }

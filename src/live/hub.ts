@@ -146,7 +146,7 @@ export class Hub {
   }
 
   async #handle(connection: Connection, message: string | ArrayBuffer): Promise<void> {
-    if (!this.#isOpen(connection)) return
+    if (!connection.isOpen) return
     let frame: ClientFrame
     try {
       frame = readFrame(message)
@@ -162,7 +162,7 @@ export class Hub {
       await this.#act(connection, frame)
     } catch (error) {
       this.#report(error)
-      if (this.#isOpen(connection)) this.#send(connection, problemFrame(error, connection.id, about))
+      if (connection.isOpen) this.#send(connection, problemFrame(error, connection.id, about))
     }
   }
 
@@ -194,7 +194,7 @@ export class Hub {
       await this.#context.links.enter(CALLERS_TOPIC)
       const before = this.#rechecks
       const { caller, name, expiresAt } = await this.#context.callers.signIn(token)
-      if (!this.#isOpen(connection)) return
+      if (!connection.isOpen) return
       const { caller: old, member } = connection
       if (old.kind !== "anonymous" && (old.kind !== caller.kind || old.id !== caller.id))
         return this.#end(connection, "forbidden", "The socket is another user's.", CLOSE.otherUser)
@@ -234,7 +234,7 @@ export class Hub {
   }
 
   async #take(connection: Connection, asked: Caller, now: Caller | undefined): Promise<void> {
-    if (!this.#isOpen(connection)) return
+    if (!connection.isOpen) return
     // it has signed in anew, or another answer came first: which is the newer can't be told
     if (connection.caller !== asked) return this.#recheckThese([connection])
     if (!now) return this.#end(connection, "unauthenticated", "The sign-in has ended.", CLOSE.unauthenticated)
@@ -282,14 +282,10 @@ export class Hub {
   }
 
   async #forget(connection: Connection): Promise<void> {
-    if (!this.#isOpen(connection)) return
+    if (!connection.isOpen) return
     this.#connections.delete(connection.socket)
     connection.isOpen = false
     await this.#subscriptions.endAll(connection)
-  }
-
-  #isOpen(connection: Connection): boolean {
-    return this.#connections.get(connection.socket) === connection
   }
 
   /** When a client counts as gone unless it gives a sign before: only who is in a channel has to. */

@@ -1,6 +1,7 @@
 /** Live queries through relations: run again after changes, once for all who ask the same, and told by what differs. */
 
 import { type Push, tableTopic } from "../core/live.ts"
+import { wait } from "../core/wait.ts"
 import type { WireRecord } from "../query/projection.ts"
 import { differences, type ListedRecord, pictureOf } from "./differences.ts"
 import { keep } from "./following.ts"
@@ -69,9 +70,7 @@ export class Rerunning {
   resume(subscription: QuerySubscription): void {
     const group = this.#groupOf(subscription)
     group.subscribers.add(subscription)
-    const { links } = this.#context
-    const reached = Math.max(...group.tables.map((table) => links.get(tableTopic(table))?.cursor ?? 0))
-    if (!group.picture || reached > group.at) this.#runSoon(group)
+    if (!group.picture || this.#pushedUpTo(group) > group.at) this.#runSoon(group)
   }
 
   /** All that are kept have been taken up: what nobody asks any more ended with an object. */
@@ -186,21 +185,25 @@ export class Rerunning {
   async #afterTheLast(group: Group): Promise<void> {
     await group.running?.catch(() => {})
     const waitMs = Math.min(RUN_EVERY_MS, group.ranAt + RUN_EVERY_MS - this.#context.now())
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    if (waitMs > 0) await wait(waitMs)
     group.ranAt = this.#context.now()
   }
 
   async #run(group: Group): Promise<Run> {
-    const { links } = this.#context
     const [asker] = [...group.subscribers, ...group.starting]
     if (!asker) throw new Error("nobody listens any more")
-    const cursors = () => group.tables.map((table) => links.get(tableTopic(table))?.cursor ?? 0)
     // never back to what was told already
-    const reached = () => Math.max(group.at, group.mustReach, ...cursors())
+    const reached = () => Math.max(group.at, group.mustReach, this.#pushedUpTo(group))
     const list = await readList(this.#context, withIds(asker.plan), MOST_RECORDS, reached)
     const records = list.records.map((record) => toListed(asker.plan, record))
     this.#tell(group, list, records)
     return { list, records }
+  }
+
+  /** The newest change of its tables that the hub was pushed. */
+  #pushedUpTo({ tables }: Group): number {
+    const { links } = this.#context
+    return Math.max(...tables.map((table) => links.get(tableTopic(table))?.cursor ?? 0))
   }
 
   #tell(group: Group, list: ListedAt, records: readonly ListedRecord[]): void {
