@@ -169,6 +169,7 @@ export class Following {
       snapshotRest(
         JSON.stringify(records),
         { next: records.length < plan.request.limit ? null : nextAfter(records.length), previous: null },
+        plan.sort,
         bookmark,
       ),
     )

@@ -34,6 +34,8 @@ export interface LivePlan {
   /** Equal for queries that see the same rows in the same form; sort and limit don't matter. */
   readonly view: string
   readonly order: string
+  /** The order as a client reads it: each key, `-` before those that descend, with `id` at the end. */
+  readonly sort: string
   /** Of the query, the caller and its roles: 6 to 11 letters and digits. With other definitions it is another. */
   readonly tag: string
 }
@@ -77,6 +79,7 @@ export function planLive(collections: Collections, caller: Caller, name: string,
     request,
     view,
     order: `${reversed ? "-" : ""}${sort!.text}`,
+    sort: sort!.keys.map(({ column, descending }) => `${descending === reversed ? "" : "-"}${column.key}`).join(),
   }
   return { ...plan, tag: hashText(identityOf(plan)).padStart(SHORTEST_TAG, "0") }
 }

@@ -237,7 +237,7 @@ export class Rerunning {
     const { limit } = plan.request
     const shown = records.slice(0, limit).map(({ json }) => json)
     const page = { next: records.length < limit ? null : list.nextAfter(limit), previous: null }
-    const rest = snapshotRest(`[${shown.join()}]`, page, list.bookmark)
+    const rest = snapshotRest(`[${shown.join()}]`, page, plan.sort, list.bookmark)
     return snapshotFrame(id, `${queryPosition(list.epoch, list.seq)}.${sealOf(this.#context, subscription)}`, rest)
   }
 }

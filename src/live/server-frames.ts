@@ -40,8 +40,8 @@ export function snapshotFrame(id: string, seq: string, rest: string): string {
 }
 
 /** What snapshots of equal queries share. */
-export function snapshotRest(data: string, page: unknown, bookmark: string): string {
-  return `"data":${data},"page":${JSON.stringify(page)},"bookmark":"${bookmark}"}`
+export function snapshotRest(data: string, page: unknown, sort: string, bookmark: string): string {
+  return `"data":${data},"page":${JSON.stringify(page)},"sort":"${sort}","bookmark":"${bookmark}"}`
 }
 
 export function joinedRest(

@@ -19,6 +19,7 @@ test("a snapshot is the list, with its place in the log and a bookmark", async (
     seq: expect.any(String),
     data: body.data,
     page: { next: expect.any(String), previous: null },
+    sort: "-stock,-id",
     bookmark: expect.any(String),
   })
   expect(headers.get("Selvedge-Bookmark")).toMatch(/./)

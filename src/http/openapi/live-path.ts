@@ -17,7 +17,7 @@ export const EVENT_STREAM_CONTENT: Json = {
       "Server-sent events, named `snapshot`, `change` and `problem`; `data` is the message as it stands on a WebSocket (`/v1/live`), `id` the place to go on from. A comment every 15 seconds shows that the stream stands. It ends with a problem, when the token expires or is revoked, and when the reader falls far behind; come again after `retry` with `Last-Event-ID`.",
   },
   example:
-    'retry: 2000\n\nevent: snapshot\ndata: {"type":"snapshot","id":"stream","seq":"…","data":[],"page":{"next":null,"previous":null}}\nid: …\n\n',
+    'retry: 2000\n\nevent: snapshot\ndata: {"type":"snapshot","id":"stream","seq":"…","data":[],"page":{"next":null,"previous":null},"sort":"-rating,title,id"}\nid: …\n\n',
 }
 
 const FRAMES = `JSON text frames; a frame from the server is one message, or an array of messages in order. The client's frames are handled in order. The text \`ping\` is answered \`pong\`; a client in a channel sends it every 10 seconds.
@@ -37,7 +37,7 @@ From the server:
 
 \`\`\`
 { "type": "ready", "connection": "…", "userId"?, "expiresAt"?, "retry": ms }
-{ "type": "snapshot", "id": "1", "seq": "…", "data": [record…], "page": { … }, "bookmark": "…" }
+{ "type": "snapshot", "id": "1", "seq": "…", "data": [record…], "page": { … }, "sort": "-rating,title,id", "bookmark": "…" }
 { "type": "snapshot", "id": "2", "seq": "…", "members": [{ "id", "name"?, "data" }], "messages": […] }
 { "type": "change", "id": "1", "seq": "…", "op": "added" | "modified" | "removed", "recordId": "…", "record"?: { … }, "bookmark"?: "…" }
 { "type": "message", "id": "2", "seq": "…", "event": "…", "data": …, "from": { "id", "name"? }, "at": "…" }
