@@ -31,7 +31,7 @@ const checkout = endpoint({
 })
 
 export function routes(app: Router<typeof collections>) {
-  app.post("/v1/checkout", checkout, async (c) => {
+  return app.post("/v1/checkout", checkout, async (c) => {
     const { atomic, caller, db, enqueue } = c.var.ctx
     const lines = await db
       .select({

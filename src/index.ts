@@ -61,7 +61,9 @@ export { expectRows } from "./records/atomic.ts"
 export { many, one, type Relation, type RelationOptions } from "./schema/relations.ts"
 export { type IncomingMessage, type IncomingWebhook, type WebhookOptions, webhook } from "./webhooks/incoming.ts"
 
-export interface BackendOptions<C extends Readonly<Record<string, CollectionDefinition>>> {
+type Definitions = Readonly<Record<string, CollectionDefinition>>
+
+export interface BackendOptions<C extends Definitions, H = unknown, A = unknown> {
   /** The module of the schema file; what isn't a table in it is passed over. */
   tables: Readonly<Record<string, unknown>>
   collections: C
@@ -70,9 +72,9 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
   /** The module of the jobs file; what isn't a job, a reaction, a schedule or a webhook in it is passed over. */
   jobs?: Readonly<Record<string, unknown>>
   /** The module of the channels file; what isn't a channel in it is passed over. */
-  channels?: Readonly<Record<string, unknown>>
-  /** Adds the application's own routes. */
-  routes?: (app: Router<C>) => unknown
+  channels?: H & Readonly<Record<string, unknown>>
+  /** Adds the application's own routes. What it returns, `app.post(…).get(…)`, tells clients their types. */
+  routes?: (app: Router<C>) => A
   /** How much each caller may ask for. */
   limits?: LimitsOptions
   /** Origins of sites on other hosts that may call from a browser, such as `https://shop.example`. */
@@ -82,12 +84,13 @@ export interface BackendOptions<C extends Readonly<Record<string, CollectionDefi
 }
 
 /** A Hono application whose handlers find the caller, the records and `atomic` in `c.var.ctx`. */
-export type Router<C extends Readonly<Record<string, CollectionDefinition>>> = Hono<AppEnv<C>>
+export type Router<C extends Definitions> = Hono<AppEnv<C>>
 
-export interface Backend<
-  C extends Readonly<Record<string, CollectionDefinition>> = Readonly<Record<string, CollectionDefinition>>,
-> {
+/** `C` are its collections, `H` its channels and `A` its own routes: what a client's types are made of. */
+export interface Backend<C extends Definitions = Definitions, H = unknown, A = unknown> {
   readonly definitions: C
+  /** Carries the types; there is nothing in it. */
+  readonly client?: { readonly channels: H; readonly routes: A }
   /** The application's tables, as drizzle-kit sees them. */
   readonly tables: readonly SQLiteTable[]
   readonly collections: Collections
@@ -109,9 +112,9 @@ export interface Backend<
  * @example
  * export const backend = defineBackend({ tables, collections })
  */
-export function defineBackend<const C extends Readonly<Record<string, CollectionDefinition>>>(
-  options: BackendOptions<C>,
-): Backend<C> {
+export function defineBackend<const C extends Definitions, const H = unknown, A = unknown>(
+  options: BackendOptions<C, H, A>,
+): Backend<C, H, A> {
   const collections = compileCollections(options.collections)
   checkRules(collections)
   return {

@@ -60,16 +60,23 @@ export interface WriteJobs<T extends SQLiteTable> {
 /** A zod schema, or a function that makes one. */
 export type InputSchema = z.ZodType | (() => z.ZodType)
 
-export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A extends Access<T, R>> {
+export interface CollectionOptions<
+  T extends SQLiteTable,
+  R extends Relations,
+  A extends Access<T, R>,
+  S extends FieldKey<T> = FieldKey<T>,
+  O extends string = string,
+  L extends boolean = boolean,
+> {
   /** Who may read, create, update and delete; update and delete also need read access. */
   access: A & Checked<A, T, R>
   /** Fields that are not simply readable and writable. Decided by the caller alone, never by the row. */
   fields?: { readonly [K in FieldKey<T>]?: FieldOptions }
   /** Fields that the server sets on create from the caller; a client that sends one is refused. */
-  stamp?: { readonly [K in FieldKey<T>]?: (caller: Caller) => Row<T>[K] }
+  stamp?: { readonly [K in S]?: (caller: Caller) => Row<T>[K] }
   relations?: R
   /** The orders that lists offer, such as `-rating,title`: at most four keys, each needs an index. The first is the default; without any, lists are ordered by `id`. */
-  sorts?: readonly string[]
+  sorts?: readonly O[]
   /** Text columns for `q=`, the most important first. */
   search?: readonly FieldKey<T>[]
   /**
@@ -89,7 +96,7 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   /** Keeps answers near the callers; only for a collection that everybody may read, by a rule that is simply true. */
   cache?: CacheOptions
   /** Lets callers subscribe to its lists, by WebSocket and as events. Changes of fields that a caller may not read stay hidden. */
-  live?: boolean
+  live?: L
   /**
    * Asks the database about the caller before each request, at the cost of one trip: the session must still stand, and
    * the roles are those of this moment. Else a signed-out, banned or deleted user's access token works until it expires,
@@ -98,10 +105,25 @@ export interface CollectionOptions<T extends SQLiteTable, R extends Relations, A
   strict?: boolean
 }
 
-export interface CollectionDefinition<T extends SQLiteTable = SQLiteTable, R extends Relations = Relations> {
+/** What a client's types know of a collection beyond its table. */
+export interface CollectionTraits {
+  /** Names of the fields that the server sets. */
+  readonly stamped: string
+  /** The declared orders. */
+  readonly sort: string
+  readonly live: boolean
+}
+
+export interface CollectionDefinition<
+  T extends SQLiteTable = SQLiteTable,
+  R extends Relations = Relations,
+  X extends CollectionTraits = CollectionTraits,
+> {
   readonly table: T
   readonly relations: R
   readonly options: CollectionOptions<T, R, Access<T, R>>
+  /** Carries the types; there is nothing in it. */
+  readonly traits?: X
 }
 
 /**
@@ -118,6 +140,16 @@ export function collection<
   T extends SQLiteTable,
   const R extends Relations = Record<never, never>,
   const A extends Access<T, R> = Access<T, R>,
->(table: T, options: CollectionOptions<T, R, A>): CollectionDefinition<T, R> {
-  return { table, relations: (options.relations ?? {}) as R, options: options as CollectionOptions<T, R, Access<T, R>> }
+  S extends FieldKey<T> = never,
+  const O extends string = never,
+  const L extends boolean = false,
+>(
+  table: T,
+  options: CollectionOptions<T, R, A, S, O, L>,
+): CollectionDefinition<T, R, { stamped: S; sort: O; live: L }> {
+  return {
+    table,
+    relations: (options.relations ?? {}) as R,
+    options: options as unknown as CollectionOptions<T, R, Access<T, R>>,
+  }
 }

@@ -2,9 +2,9 @@
 
 import type { Caller } from "./caller.ts"
 
-/** A declared channel. `P` are its parameters, `E` the data that each of its events takes. */
-export interface ChannelHandle<P = never, E = never> {
-  readonly pattern: string
+/** A declared channel. `P` are its parameters, `E` the data that each of its events takes, `T` its pattern. */
+export interface ChannelHandle<P = never, E = never, T extends string = string> {
+  readonly pattern: T
   /** Carries the types; there is nothing in it. */
   readonly takes?: (params: P, events: E) => void
 }

@@ -55,7 +55,7 @@ export type EventData<E extends Events | undefined> = [E] extends [Events]
   : Readonly<Record<string, unknown>>
 
 /** A declared channel; hand it to `ctx.live.publish`. */
-export interface ChannelDefinition<P = never, E = never> extends ChannelHandle<P, E> {
+export interface ChannelDefinition<P = never, E = never, T extends string = string> extends ChannelHandle<P, E, T> {
   readonly kind: "channel"
   readonly channel: Channel
 }
@@ -93,7 +93,7 @@ export interface Channel {
 export function channel<const T extends string, const E extends Events | undefined = undefined>(
   pattern: T,
   options: ChannelOptions<ParamsOf<T>, E>,
-): ChannelDefinition<ParamsOf<T>, EventData<E>> {
+): ChannelDefinition<ParamsOf<T>, EventData<E>, T> {
   return { kind: "channel", pattern, channel: compile(pattern, options as unknown as AnyOptions) }
 }
 

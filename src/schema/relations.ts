@@ -10,26 +10,28 @@ export interface RelationOptions<K extends string = string> {
   fields?: readonly K[]
 }
 
-/** A relation; made with {@link one} or {@link many}. */
-export interface Relation<T extends SQLiteTable = SQLiteTable, Many extends boolean = boolean> {
+/** A relation; made with {@link one} or {@link many}. `F` are the fields that can be seen through it. */
+export interface Relation<T extends SQLiteTable = SQLiteTable, Many extends boolean = boolean, F extends string = string> {
   readonly table: T
   readonly many: Many
   readonly key: string | undefined
-  readonly fields: readonly string[] | undefined
+  readonly fields: readonly F[] | undefined
 }
 
+type FieldOf<T extends SQLiteTable> = keyof InferSelectModel<T> & string
+
 /** The record that a foreign key of this table names, or null. */
-export function one<T extends SQLiteTable>(
+export function one<T extends SQLiteTable, const F extends FieldOf<T> = FieldOf<T>>(
   table: T,
-  options: RelationOptions<keyof InferSelectModel<T> & string> = {},
-): Relation<T, false> {
+  options: RelationOptions<F> = {},
+): Relation<T, false, F> {
   return { table, many: false, key: options.key, fields: options.fields }
 }
 
 /** The records whose foreign key names this one, newest first, at most 100. */
-export function many<T extends SQLiteTable>(
+export function many<T extends SQLiteTable, const F extends FieldOf<T> = FieldOf<T>>(
   table: T,
-  options: RelationOptions<keyof InferSelectModel<T> & string> = {},
-): Relation<T, true> {
+  options: RelationOptions<F> = {},
+): Relation<T, true, F> {
   return { table, many: true, key: options.key, fields: options.fields }
 }

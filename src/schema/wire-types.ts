@@ -4,7 +4,7 @@ import type { InferSelectModel } from "drizzle-orm"
 import type { SQLiteTable } from "drizzle-orm/sqlite-core"
 
 /** Times, big numbers and bytes travel as text. */
-type WireValue<V> = V extends Date | bigint | Uint8Array ? string : V
+export type WireValue<V> = V extends Date | bigint | Uint8Array ? string : V
 
 type ServerSet = "createdAt" | "updatedAt" | "version"
 

@@ -25,6 +25,7 @@ const RANK: Record<string, number> = {
   jobs: 6,
   webhooks: 7,
   http: 8,
+  client: 8,
   worker: 10,
 }
 /** What an application declares its backend with; the Worker is made of that. */
@@ -33,7 +34,7 @@ const WORKER_RANK = 11
 
 /** The one folder that may import a library; Drizzle's builder is shared by three. */
 const HOMES: Record<string, readonly string[]> = {
-  hono: ["http", "worker", ""],
+  hono: ["http", "client", "worker", ""],
   jose: ["auth"],
   oauth4webapi: ["auth"],
   otpauth: ["auth"],
@@ -43,7 +44,7 @@ const HOMES: Record<string, readonly string[]> = {
   croner: ["jobs"],
   standardwebhooks: ["webhooks"],
   zod: ["access", "schema", "jobs", "webhooks", "live", "http", ""],
-  "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "jobs", "http", ""],
+  "drizzle-orm": ["schema", "db", "access", "auth", "query", "records", "jobs", "http", "client", ""],
 }
 
 interface Import {

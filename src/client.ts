@@ -1,0 +1,213 @@
+/**
+ * `selvedge/client`: a backend from a browser, from Node, Deno and Bun, and from another Worker.
+ */
+
+import { Auth } from "./client/auth.ts"
+import type { ChannelOptions, ChannelRoom } from "./client/channel-types.ts"
+import {
+  type CallOptions,
+  Collection,
+  type ListRequest,
+  type Operation,
+  runBatch,
+  type Target,
+} from "./client/collection.ts"
+import { Http } from "./client/http.ts"
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Answered,
+  AnyBackend,
+  ChannelName,
+  ChannelsOf,
+  CreateOf,
+  EventsOf,
+  ListQuery,
+  LiveQuery,
+  RecordOf,
+  Selection,
+  UpdateOf,
+} from "./client/inference.ts"
+import type { ListClient } from "./client/live/lists.ts"
+import { joinChannel } from "./client/live-entry.ts"
+import type { LiveState } from "./client/live-types.ts"
+import { Outbox, type OutboxState } from "./client/outbox.ts"
+import { browser, type TextStorage } from "./client/platform.ts"
+import { memoryStorage, Session } from "./client/session.ts"
+import type { Store } from "./client/store.ts"
+
+export type { Auth, MfaTicket, SignedIn } from "./client/auth.ts"
+export type {
+  ChannelMember,
+  ChannelMessage,
+  ChannelOptions,
+  ChannelRoom,
+  ChannelState,
+} from "./client/channel-types.ts"
+export type { CallOptions, ListRequest, PageOf, Target } from "./client/collection.ts"
+export type { AnyBackend } from "./client/inference.ts"
+export type { LiveState } from "./client/live-types.ts"
+export type { OutboxState } from "./client/outbox.ts"
+export type { TextStorage } from "./client/platform.ts"
+export { isProblem, type KnownCode, ProblemError } from "./client/problem.ts"
+export type { User } from "./client/session.ts"
+export type { Store } from "./client/store.ts"
+
+export interface ClientOptions {
+  /**
+   * What keeps the refresh token: `local` over visits (where there is a `localStorage`), `session` until the tab is
+   * closed, `memory` until the page is left, `cookie` for a site of the API's own domain (no script can read it), or
+   * your own. `local` unless told.
+   */
+  storage?: "local" | "session" | "memory" | "cookie" | TextStorage
+  /** An API key, a service key or an access token, for programs; nobody then signs in. */
+  token?: string
+  /** Such as that of a service binding. */
+  fetch?: typeof fetch
+  webSocket?: typeof WebSocket
+}
+
+/** What `fetch` would take, and what makes it safe to repeat. */
+export interface RequestOptions extends CallOptions {
+  body?: unknown
+  query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** The intent. With it the request is repeated until there is an answer, and done once; without it a write is tried once. */
+  key?: string
+}
+
+/** The operations that a batch is made of. */
+export interface BatchCollection<C, D> {
+  create(input: CreateOf<D>): BatchOperation<RecordOf<D>>
+  update(target: Target, patch: UpdateOf<D>): BatchOperation<RecordOf<D>>
+  replace(target: Target, input: CreateOf<D>): BatchOperation<RecordOf<D>>
+  delete(target: Target): BatchOperation<undefined>
+  /** Carries a type; there is nothing in it. */
+  readonly definitions?: C
+}
+
+export interface BatchOperation<R> extends Operation {
+  /** Carries a type; there is nothing in it. */
+  readonly gives?: R
+}
+
+type Batch<C> = { readonly [K in keyof C]: BatchCollection<C, C[K]> }
+type BatchResults<O extends readonly BatchOperation<unknown>[]> = {
+  readonly [I in keyof O]: O[I] extends BatchOperation<infer R> ? R : never
+}
+
+export interface CollectionClient<C, D> {
+  /** One page when awaited; all records, page after page, by `for await`. */
+  list<const Q extends ListQuery<C, D>>(query?: Q, options?: CallOptions): ListRequest<Answered<C, D, Q>>
+  /** @throws ProblemError `not_found`, also for what you may not read. */
+  get<const Q extends Selection<C, D>>(id: string, query?: Q, options?: CallOptions): Promise<Answered<C, D, Q>>
+  /** The best matches first; the last word may be a beginning. */
+  search<const Q extends ListQuery<C, D>>(q: string, query?: Q, options?: CallOptions): ListRequest<Answered<C, D, Q>>
+  count(query?: ListQuery<C, D>, options?: CallOptions): Promise<number>
+  /** Groups, the most frequent first. */
+  aggregate(query: AggregateQuery<D>, options?: CallOptions): Promise<readonly AggregateRow<D>[]>
+
+  /**
+   * Writes are shown in live lists at once and sent in their order, one after the other. While there is no network they
+   * wait. What is refused is taken back, and the promise rejects. Each goes out under one `Idempotency-Key`, so that
+   * however often it is sent it happens once.
+   */
+  create(input: CreateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
+  /** @param target A record, which nobody else may have changed meanwhile (`precondition_failed`), or an id. */
+  update(target: Target, patch: UpdateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
+  /** What is left out becomes its default, or null. An id that isn't there is created. */
+  replace(target: Target, input: CreateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
+  delete(target: Target, options?: CallOptions): Promise<void>
+
+  /** Calls with the whole list, sorted and limited, at first and after each change. @returns Ends it. */
+  live<const Q extends LiveQuery<C, D>>(
+    query: Q,
+    changed: (records: readonly Answered<C, D, Q>[], state: LiveState<Answered<C, D, Q>>) => void,
+  ): () => void
+  /** The same as a store, for frameworks: it asks while somebody subscribes. What isn't live is read once. */
+  watch<const Q extends ListQuery<C, D>>(query: Q): Store<LiveState<Answered<C, D, Q>>>
+}
+
+export interface ClientMethods<B extends AnyBackend> {
+  readonly auth: Auth
+  /** Writes that have no answer yet, and whether there is a network. */
+  readonly status: Store<OutboxState>
+  /** Up to 100 writes, all or nothing. @throws ProblemError of the first that is refused, its index as `operation`. */
+  batch<const O extends readonly BatchOperation<unknown>[]>(
+    operations: (to: Batch<B["definitions"]>) => O,
+    options?: CallOptions,
+  ): Promise<BatchResults<O>>
+  /** Joins a channel. */
+  channel<N extends ChannelName<ChannelsOf<B>>>(
+    name: N,
+    options?: ChannelOptions,
+  ): ChannelRoom<EventsOf<ChannelsOf<B>, N>>
+  /** A route of the application's own. @returns Its JSON. */
+  request(method: string, path: string, options?: RequestOptions): Promise<unknown>
+  /** Ends the connection; what is live stays as it was. */
+  close(): void
+}
+
+export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> & {
+  readonly [K in Exclude<keyof B["definitions"], keyof ClientMethods<B>>]: CollectionClient<
+    B["definitions"],
+    B["definitions"][K]
+  >
+}
+
+/**
+ * @param url The API's origin, such as `https://api.example.net`; the page's own unless told.
+ * @example
+ * import type { backend } from "../api/app/backend.ts"
+ * const client = createClient<typeof backend>("https://api.example.net")
+ * const { data } = await client.films.list({ genre: "Drama", sort: "-rating", expand: ["director"] })
+ */
+export function createClient<B extends AnyBackend = AnyBackend>(url?: string, options: ClientOptions = {}): Client<B> {
+  const http = new Http({ base: originOf(url), fetch: options.fetch ?? ((...request) => fetch(...request)) })
+  const session = new Session({ http, storage: storageOf(options), inCookie: options.storage === "cookie" })
+  const { token } = options
+  if (token !== undefined) http.credentials = { token: async () => token, renew: async () => undefined }
+  const outbox = new Outbox(http, () => session.user.get()?.id)
+  let live: Promise<ListClient> | undefined
+  const load = () => {
+    live ??= import("./client/live/open.ts").then(({ openLive }) =>
+      openLive({ http, session, outbox, webSocket: options.webSocket }),
+    )
+    return live
+  }
+  const collections = new Map<string, Collection>()
+  const collection = (name: string): Collection => {
+    const found = collections.get(name) ?? new Collection(name, http, outbox, load)
+    collections.set(name, found)
+    return found
+  }
+  const methods = {
+    auth: new Auth(http, session),
+    status: outbox.state,
+    batch: async (make: (to: unknown) => readonly Operation[], batchOptions?: CallOptions) =>
+      runBatch(outbox, make(named((name) => collection(name).operations)), batchOptions),
+    request: async (method: string, path: string, { query = {}, body, key, signal }: RequestOptions = {}) => {
+      const given = Object.entries(query).filter(([, value]) => value !== undefined)
+      const search = given.length > 0 ? `?${new URLSearchParams(given as [string, string][])}` : ""
+      return (await http.send({ method, path: path + search, body, signal, ...(key !== undefined && { key }) })).body
+    },
+    channel: (name: string, channelOptions: ChannelOptions = {}) => joinChannel(load, name, channelOptions),
+    close: () => void live?.then(({ connection }) => connection.close()),
+  }
+  return named((name) => methods[name as keyof typeof methods] ?? collection(name)) as Client<B>
+}
+
+/** Any property, by its name. A promise asks for `then`, and must not find it. */
+function named(find: (name: string) => unknown): unknown {
+  return new Proxy({}, { get: (_, name) => (typeof name === "symbol" || name === "then" ? undefined : find(name)) })
+}
+
+function originOf(url: string | undefined): string {
+  const { href } = browser.location ?? {}
+  return new URL(url ?? href ?? "", href).origin
+}
+
+function storageOf({ storage = "local" }: ClientOptions): TextStorage {
+  if (typeof storage === "object") return storage
+  const found = storage === "session" ? browser.sessionStorage : browser.localStorage
+  return storage === "memory" ? memoryStorage() : (found ?? memoryStorage())
+}

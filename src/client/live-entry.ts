@@ -1,0 +1,63 @@
+/** Lists and channels before the live part of the client is there: it is loaded when the first one is wanted. */
+
+import type { ChannelOptions, ChannelRoom, ChannelState } from "./channel-types.ts"
+import type { CollectionReads, ListClient } from "./live/lists.ts"
+import type { LiveState } from "./live-types.ts"
+import type { ClientRecord } from "./outbox.ts"
+import type { QueryObject } from "./query-string.ts"
+import { type Store, Value } from "./store.ts"
+
+const LOADING: LiveState<ClientRecord> = {
+  data: [],
+  status: "loading",
+  problem: undefined,
+  hasMore: false,
+  pending: new Set(),
+}
+const JOINING: ChannelState = { status: "joining", problem: undefined, messages: [], members: [] }
+
+/** A list while somebody subscribes. */
+export function watchList(
+  load: () => Promise<ListClient>,
+  collection: CollectionReads,
+  query: QueryObject,
+): Store<LiveState<ClientRecord>> {
+  const value = new Value(LOADING)
+  let end: (() => void) | undefined
+  function begin(): () => void {
+    let isWanted = true
+    let list: { end(): void } | undefined
+    void load().then((client) => {
+      if (isWanted) list = client.open(collection, query, value)
+    })
+    return () => {
+      isWanted = false
+      list?.end()
+    }
+  }
+  return {
+    get: () => value.get(),
+    subscribe(changed) {
+      const stop = value.subscribe(changed)
+      end ??= begin()
+      return () => {
+        stop()
+        if (value.isWatched) return
+        end?.()
+        end = undefined
+      }
+    },
+  }
+}
+
+export function joinChannel(load: () => Promise<ListClient>, name: string, options: ChannelOptions): ChannelRoom {
+  const value = new Value(JOINING)
+  const joined = load().then((client) => client.connection.join(name, options, value))
+  return {
+    get: () => value.get(),
+    subscribe: (changed) => value.subscribe(changed),
+    publish: async (event, data) => (await joined).publish(event, data),
+    present: (data) => void joined.then((channel) => channel.present(data)),
+    leave: () => void joined.then((channel) => channel.leave()),
+  }
+}

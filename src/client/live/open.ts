@@ -1,0 +1,18 @@
+/** The live part of the client, loaded with the first list or channel. */
+
+import type { Http } from "../http.ts"
+import type { Outbox } from "../outbox.ts"
+import type { Session } from "../session.ts"
+import { createConnection } from "./connection.ts"
+import { createLists, type ListClient } from "./lists.ts"
+
+export interface LiveParts {
+  readonly http: Http
+  readonly session: Session
+  readonly outbox: Outbox
+  readonly webSocket: typeof WebSocket | undefined
+}
+
+export function openLive(parts: LiveParts): ListClient {
+  return createLists(createConnection(parts), parts.outbox)
+}

@@ -1,0 +1,76 @@
+/** Refusals as a client sees them. */
+
+import type { ProblemCode, ProblemDetail } from "../core/problem.ts"
+
+/**
+ * Of the API (RFC 9457), of an application's own routes such as `out_of_stock`, or `unreachable` when there was no answer.
+ */
+export type KnownCode = ProblemCode | "unreachable"
+
+/** The body of a refusal. */
+export interface ProblemBody {
+  readonly code: string
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly requestId?: string
+  readonly errors?: readonly ProblemDetail[]
+  /** Of a batch: which of its operations was refused. */
+  readonly operation?: number
+  /** Seconds, on live problems. */
+  readonly retryAfter?: number
+}
+
+/** What the API refuses, thrown. `message` is the problem's `detail`, which can be shown to people. */
+export class ProblemError extends Error {
+  readonly code: KnownCode | (string & {})
+  /** Of HTTP; 0 when there was no answer. */
+  readonly status: number
+  /** Finds the line in the server's log. */
+  readonly requestId: string | undefined
+  /** Which fields or parameters are wrong, and how. */
+  readonly errors: readonly ProblemDetail[]
+  readonly operation: number | undefined
+  /** Seconds after which it may be tried again. */
+  readonly retryAfter: number | undefined
+
+  constructor(body: ProblemBody, options?: ErrorOptions) {
+    super(body.detail, options)
+    this.name = "ProblemError"
+    this.code = body.code
+    this.status = body.status
+    this.requestId = body.requestId
+    this.errors = body.errors ?? []
+    this.operation = body.operation
+    this.retryAfter = body.retryAfter
+  }
+}
+
+/**
+ * Whether something that was thrown is a refusal, and of these codes.
+ *
+ * @example
+ * if (isProblem(error, "conflict")) say("You have reviewed this film already.")
+ */
+export function isProblem(error: unknown, ...codes: readonly (KnownCode | (string & {}))[]): error is ProblemError {
+  return error instanceof ProblemError && (codes.length === 0 || codes.includes(error.code))
+}
+
+/** No answer came, after all tries. */
+export function unreachable(cause: unknown): ProblemError {
+  const detail = "The server can't be reached."
+  return new ProblemError({ code: "unreachable", status: 0, title: "Unreachable", detail }, { cause })
+}
+
+/** @param status Of an answer whose body is no problem, as a proxy may give. */
+export function problemOf(status: number, body: unknown, retryAfter?: number): ProblemError {
+  const problem = (typeof body === "object" && body !== null ? body : {}) as Partial<ProblemBody>
+  return new ProblemError({
+    code: status < 500 ? "invalid_query" : "internal",
+    title: "",
+    detail: `The server answered ${status}.`,
+    ...problem,
+    status,
+    ...(retryAfter !== undefined && { retryAfter }),
+  })
+}
