@@ -8,6 +8,7 @@ import { parseArgs } from "node:util"
 import { unstable_readConfig as readConfig } from "wrangler"
 import { backend } from "../app/backend.ts"
 import { scheduleFaults } from "../src/jobs/schedules.ts"
+import { buildClientAssets } from "./client-assets.ts"
 import { copyDocsAssets } from "./docs-assets.ts"
 import { PROJECT_ROOT } from "./local-env.ts"
 import { type Run, runWrangler, showWrangler } from "./wrangler.ts"
@@ -41,6 +42,7 @@ async function inFolder(work: (folder: string) => Promise<number>): Promise<numb
   const folder = await mkdtemp(join(tmpdir(), "selvedge-deploy-"))
   try {
     await copyDocsAssets()
+    await buildClientAssets()
     requireSchedules()
     return await work(folder)
   } finally {

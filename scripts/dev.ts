@@ -1,5 +1,6 @@
 /** `npm run dev`: makes ready what is missing, then serves the application on this machine. */
 
+import { buildClientAssets, watchClientAssets } from "./client-assets.ts"
 import { prepareDatabase } from "./dev/database.ts"
 import { parseDevFlags, USAGE } from "./dev/flags.ts"
 import { isFree, serve } from "./dev/server.ts"
@@ -19,9 +20,12 @@ if (flags.help) {
   const started = performance.now()
   await ensureDevVars(PROJECT_ROOT)
   if (await copyDocsAssets()) say("Copied the API reference's page for /docs")
+  if (await buildClientAssets()) say("Built the client as /selvedge.js")
   await prepareDatabase(flags.persistTo, say)
   say(`Starting the server (ready so far: ${((performance.now() - started) / 1000).toFixed(1)} s)`)
+  const unwatch = watchClientAssets((fault) => say(fault ? String(fault) : "Built /selvedge.js anew"))
   process.exitCode = await serve(flags)
+  unwatch()
 }
 
 function say(line: string): void {
