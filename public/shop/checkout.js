@@ -1,0 +1,55 @@
+/**
+ * One intent to buy is one idempotency key, so that a double click, a reload in the middle and a lost answer are still one
+ * order. The key is kept for the tab, with the cart that it was made for, until the order is there or the cart is another.
+ */
+
+import { client } from "./client.js"
+
+const NAME = "checkout"
+
+/** @returns The order. @throws ProblemError `out_of_stock`, `cart_empty`, `cart_changed`, … */
+export async function buy(lines) {
+  const intent = intentFor(contentsOf(lines))
+  return ask(intent.key)
+}
+
+/** What became of a checkout that a reload has cut off: its order, or undefined where none was placed. */
+export async function lookAfterLostAnswer(lines) {
+  const intent = keptIntent()
+  if (!intent || contentsOf(lines) === intent.contents) return undefined // none, or nothing has happened yet
+  if (lines.length > 0) return dropIntent() // somebody put in something else
+  return ask(intent.key).catch(() => undefined)
+}
+
+async function ask(key) {
+  try {
+    const order = await client.request("POST", "/v1/checkout", { body: {}, key })
+    dropIntent()
+    return order
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500) dropIntent() // refused: nothing was bought, the next click is anew
+    throw error
+  }
+}
+
+function intentFor(contents) {
+  const kept = keptIntent()
+  if (kept?.contents === contents) return kept
+  const intent = { key: crypto.randomUUID(), contents }
+  sessionStorage.setItem(NAME, JSON.stringify(intent))
+  return intent
+}
+
+function keptIntent() {
+  return JSON.parse(sessionStorage.getItem(NAME) ?? "null") ?? undefined
+}
+
+function dropIntent() {
+  sessionStorage.removeItem(NAME)
+}
+
+/** Whose cart, and what is in it. */
+function contentsOf(lines) {
+  const parts = lines.map(({ filmId, quantity }) => `${filmId} ${quantity}`).sort()
+  return [client.auth.user?.id, ...parts].join()
+}

@@ -1,0 +1,67 @@
+/** What every page has around it: the account, the cart's count, the theme, and how the connection is. */
+
+import { watchCart } from "./cart.js"
+import { client } from "./client.js"
+import { find } from "./dom.js"
+import { count } from "./format.js"
+
+const STAFF = ["staff", "admin"]
+/** A short gap isn't worth a word. */
+const SAID_AFTER_MS = 800
+
+client.auth.onAuthChange(showAccount)
+watchCart(showCart)
+client.status.subscribe(showConnection)
+showConnection()
+find("#theme").addEventListener("click", switchTheme)
+markCurrentPage()
+
+function showAccount(user) {
+  const link = find("#account")
+  const isSignedIn = user !== null && !user.isAnonymous
+  const name = isSignedIn ? (user.name ?? user.email ?? "Account") : "Sign in"
+  find("span", link).textContent = name
+  link.href = isSignedIn ? "/account" : "/sign-in"
+  link.setAttribute("aria-label", isSignedIn ? `Account of ${name}` : "Sign in")
+  for (const item of document.querySelectorAll("[data-for=customers]")) item.hidden = !isSignedIn
+  for (const item of document.querySelectorAll("[data-for=staff]"))
+    item.hidden = !user?.roles.some((role) => STAFF.includes(role))
+}
+
+function showCart(lines) {
+  const copies = lines.reduce((sum, { quantity }) => sum + quantity, 0)
+  const badge = find("#cart .badge")
+  const isMore = copies > Number(badge.textContent)
+  badge.textContent = copies
+  badge.hidden = copies === 0
+  find("#cart").setAttribute("aria-label", `Cart, ${count(copies, "film")}`)
+  if (isMore) badge.animate?.([{ scale: 1 }, { scale: 1.35 }, { scale: 1 }], { duration: 250 })
+}
+
+let saying
+function showConnection() {
+  const { isOnline, pending } = client.status.get()
+  const waiting = pending > 0 ? ` ${count(pending, "change")} will be sent when it is back.` : ""
+  clearTimeout(saying)
+  const say = () => {
+    const strip = find("#connection")
+    strip.textContent = isOnline ? "" : `There is no connection.${waiting}`
+    strip.classList.toggle("is-shown", !isOnline)
+  }
+  if (isOnline) say()
+  else saying = setTimeout(say, SAID_AFTER_MS)
+}
+
+function switchTheme() {
+  const root = document.documentElement
+  const isDark =
+    getComputedStyle(root).colorScheme === "dark" ||
+    (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches)
+  root.dataset.theme = isDark ? "light" : "dark"
+  localStorage.setItem("theme", root.dataset.theme)
+}
+
+function markCurrentPage() {
+  for (const link of document.querySelectorAll(".site-header a"))
+    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page")
+}
