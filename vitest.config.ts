@@ -7,6 +7,12 @@ import { engineTables } from "./src/schema/engine-tables.ts"
 import { backend } from "./test/fixture/backend.ts"
 import { backend as liveBackend } from "./test/live/app/backend.ts"
 
+/** What `npm run test:browser` asks for; `npm test` has the short ones. */
+const BROWSER_TESTS: Readonly<Record<string, string>> = {
+  all: "test/browser/**/*.test.ts",
+  screenshots: "test/browser/screenshots/*.ts",
+}
+
 /** Tests of the engine run in workerd on real D1; tests of scripts and of whole processes run in Node. */
 export default defineConfig({
   test: {
@@ -78,6 +84,17 @@ export default defineConfig({
           hookTimeout: 120_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: [BROWSER_TESTS[process.env.SELVEDGE_BROWSER ?? ""] ?? "test/browser/*.test.ts"],
+          globalSetup: "./test/browser/global-setup.ts",
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1, // a browser and the shop's server are two more
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type BrowserContext, chromium } from "playwright-core"
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium"
 /** None of its own services, which would ask hosts of the Internet. */
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

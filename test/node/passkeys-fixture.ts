@@ -101,14 +101,14 @@ async function startSite(script: string): Promise<{ server: Server; origin: stri
 }
 
 /** The shop, but for the sites that it lists. @returns Its configuration. */
-export async function writeWorker(folder: string, origin: string): Promise<string> {
+export async function writeWorker(folder: string, ...origins: readonly string[]): Promise<string> {
   const path = (name: string) => JSON.stringify(join(ROOT, name))
   const worker = `
 import { createObjects, createWorker } from ${path("src/worker.ts")}
 import { backend } from ${path("app/backend.ts")}
 export const { Feed, Clock, Hub, Topic } = createObjects(backend)
 export { Limiter } from ${path("src/worker.ts")}
-export default createWorker({ ...backend, origins: [${JSON.stringify(origin)}] })
+export default createWorker({ ...backend, origins: ${JSON.stringify(origins)} })
 `
   const config = (await readFile(join(ROOT, "wrangler.toml"), "utf8"))
     .replace('"app/worker.ts"', '"worker.ts"')

@@ -1,0 +1,70 @@
+/** The shop's production bundle with its films and its pages, started once for all browser tests. */
+
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { TestProject } from "vitest/node"
+import { createTestHarness } from "wrangler"
+import { buildClientAssets } from "../../scripts/client-assets.ts"
+import { copyDocsAssets } from "../../scripts/docs-assets.ts"
+import { seedFilms } from "../../scripts/seed-films.ts"
+import { runWrangler } from "../../scripts/wrangler.ts"
+import { freePort } from "../node/dev-fixture.ts"
+import { writeWorker } from "../node/passkeys-fixture.ts"
+
+const SECRETS = {
+  SELVEDGE_SECRET: "a secret for tests, with more than 32 characters",
+  SELVEDGE_LOCAL: "true",
+  PAYMENTS_WEBHOOK_SECRET: `whsec_${btoa("a secret of the payment gateway")}`,
+}
+const ADMIN = { email: "operator@example.com", password: "a long enough passphrase" }
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The shop's origin, by name: passkeys know no addresses in numbers. */
+    shop: string
+    admin: typeof ADMIN
+    /** A port on 127.0.0.1 and localhost, free for a static site: both origins are listed. */
+    sitePort: number
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const sitePort = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), "selvedge-browser-shop-"))
+  const configPath = await writeWorker(folder, `http://localhost:${sitePort}`, `http://127.0.0.1:${sitePort}`)
+  await Promise.all([buildClientAssets(), copyDocsAssets()])
+  const prebuiltWorkerDir = join(folder, "bundle")
+  const run = await runWrangler([
+    "deploy",
+    "--config",
+    configPath,
+    "--dry-run",
+    "--minify",
+    "--outdir",
+    prebuiltWorkerDir,
+  ])
+  if (run.code !== 0) throw new Error(run.output)
+  const server = createTestHarness({ root: folder, workers: [{ configPath, prebuiltWorkerDir, secrets: SECRETS }] })
+  const { port } = (await server.listen()).url
+  const shop = `http://localhost:${port}`
+  await server.getWorker().applyD1Migrations("DB")
+  const { DB } = (await server.getWorker().getEnv()) as { DB: D1Database }
+  await seedFilms(DB)
+  await makeAdmin(shop, DB)
+  project.provide("shop", shop)
+  project.provide("admin", ADMIN)
+  project.provide("sitePort", sitePort)
+  return async () => {
+    await server.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The first admin of a shop is made by whoever holds its database. */
+async function makeAdmin(shop: string, db: D1Database): Promise<void> {
+  const headers = { "Content-Type": "application/json" }
+  const answer = await fetch(`${shop}/v1/auth/sign-up`, { method: "POST", headers, body: JSON.stringify(ADMIN) })
+  if (answer.status !== 201) throw new Error(await answer.text())
+  await db.prepare(`UPDATE _users SET roles = '["admin"]' WHERE email = ?`).bind(ADMIN.email).run()
+}
