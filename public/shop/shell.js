@@ -9,6 +9,8 @@ const STAFF = ["staff", "admin"]
 /** A short gap isn't worth a word. */
 const SAID_AFTER_MS = 800
 
+let saying
+
 client.auth.onAuthChange(showAccount)
 watchCart(showCart)
 client.status.subscribe(showConnection)
@@ -38,7 +40,6 @@ function showCart(lines) {
   if (isMore) badge.animate?.([{ scale: 1 }, { scale: 1.35 }, { scale: 1 }], { duration: 250 })
 }
 
-let saying
 function showConnection() {
   const { isOnline, pending } = client.status.get()
   const waiting = pending > 0 ? ` ${count(pending, "change")} will be sent when it is back.` : ""
