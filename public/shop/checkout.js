@@ -27,7 +27,7 @@ async function ask(key) {
     dropIntent()
     return order
   } catch (error) {
-    if (error.status >= 400 && error.status < 500) dropIntent() // refused: nothing was bought, the next click is anew
+    if (error.status === 422) dropIntent() // refused: nothing was bought, and the next click is another intent
     throw error
   }
 }
