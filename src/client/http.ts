@@ -58,13 +58,13 @@ interface Kept {
 export class Http {
   readonly base: string
   credentials: Credentials = { token: async () => undefined, renew: async () => undefined }
-  readonly #fetch: typeof fetch
+  readonly fetch: typeof fetch
   readonly #kept = new Map<string, Kept>()
   #bookmark = ""
 
   constructor({ base, fetch }: HttpOptions) {
     this.base = base
-    this.#fetch = fetch
+    this.fetch = fetch
   }
 
   /** The place in the database's history that answers must have seen. */
@@ -123,7 +123,7 @@ export class Http {
       },
       ...(body !== undefined && { body: jsonText(body) }),
     }
-    const response = await this.#fetch(this.base + path, init)
+    const response = await this.fetch(this.base + path, init)
     const { status, headers } = response
     const text = await response.text()
     if (!response.ok && status !== 304) return problemOf(status, parse(text), retryAfterOf(headers))

@@ -43,6 +43,6 @@ export function call(listener: () => void): void {
   try {
     listener()
   } catch (error) {
-    reportError(error)
+    ;(globalThis.reportError ?? console.error)(error)
   }
 }

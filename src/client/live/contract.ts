@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly page: { readonly next: string | null }
   /** The keys that it is sorted by, `-` before those that descend: `-rating,title,id`. */
   readonly sort: string
+  /** The place in the database's history that it has seen. */
+  readonly bookmark?: string
 }
 
 /** What a committed write means to the list. */
@@ -22,15 +24,21 @@ export interface ListChange {
   readonly recordId: string
   /** Absent where it is removed. */
   readonly record?: ClientRecord
+  readonly bookmark?: string
 }
 
 export interface QueryListener {
   /** In order; between a snapshot and what follows nothing is missing, over any number of connections. */
   take(message: Snapshot | ListChange): void
-  /** Refused. Where the problem has `retryAfter` it is asked again by itself. */
+  /**
+   * Refused; `not_found` where the collection isn't live. Where the problem has `retryAfter`, or is the server's own, it
+   * is asked again by itself, and so is everything when the user changes: a snapshot comes then.
+   */
   fail(problem: ProblemError): void
-  /** Whether changes come, or what is shown may be old. */
+  /** Whether changes come, or what is shown may be old. True as soon as it is asked: what was missed follows. */
   connected(isConnected: boolean): void
+  /** Somebody else is signed in: what was told is not theirs to see. A snapshot or a problem follows. */
+  forget?(): void
 }
 
 export interface Subscription {
