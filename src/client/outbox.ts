@@ -24,6 +24,8 @@ export interface Write {
 export interface Written {
   readonly write: Write
   readonly record: ClientRecord | undefined
+  /** The place in the database's history where it was done; empty for the answer to a repeat, which may be of long ago. */
+  readonly bookmark: string
 }
 
 export interface OutboxState {
@@ -107,12 +109,13 @@ export class Outbox {
     this.#isSending = true
     for (let entry = this.#entries[0]; entry; entry = this.#entries[0]) {
       try {
-        const { body } = await this.#send(entry)
+        const { body, headers } = await this.#send(entry)
         const records = entry.readAnswer(body)
+        const bookmark = headers.has("Idempotency-Replayed") ? "" : (headers.get("Selvedge-Bookmark") ?? "")
         this.#remember(entry.writes, records)
         this.#remove(
           entry,
-          entry.writes.map((write, index) => ({ write, record: records[index] })),
+          entry.writes.map((write, index) => ({ write, record: records[index], bookmark })),
         )
         entry.resolve(records)
       } catch (error) {

@@ -1,0 +1,40 @@
+/** The state of a list as it is shown, in which what hasn't changed stays the same object. */
+
+import type { LiveState } from "../live-types.ts"
+import type { ClientRecord, Write } from "../outbox.ts"
+import type { QueryObject } from "../query-string.ts"
+import type { Value } from "../store.ts"
+
+interface Shown {
+  readonly data: readonly ClientRecord[]
+  readonly status: "live" | "offline" | "static"
+  readonly hasMore: boolean
+  readonly pending: readonly Write[]
+}
+
+export function show(value: Value<LiveState<ClientRecord>>, { data, status, hasMore, pending }: Shown): void {
+  const before = value.get()
+  const ids = new Set(pending.map(({ id }) => id))
+  const after = {
+    data: isSame(before.data, data) ? before.data : data,
+    status,
+    problem: undefined,
+    hasMore,
+    pending: isSame([...before.pending], [...ids]) ? before.pending : ids,
+  }
+  if (!isSame(Object.values(before), Object.values(after))) value.set(after)
+}
+
+/** Names of the relations that the records have expanded. */
+export function relationsOf({ expand = [], fields = [] }: QueryObject): readonly string[] {
+  const paths = [...names(expand), ...names(fields).filter((name) => name.includes("."))]
+  return paths.map((path) => path.split(".")[0]!)
+}
+
+function names(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value : String(value).split(",").filter(Boolean)
+}
+
+function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((item, i) => Object.is(item, other[i]))
+}
