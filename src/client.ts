@@ -32,11 +32,21 @@ import type { ListClient } from "./client/live/lists.ts"
 import { joinChannel } from "./client/live-entry.ts"
 import type { LiveState } from "./client/live-types.ts"
 import { Outbox, type OutboxState } from "./client/outbox.ts"
-import { browser, type TextStorage } from "./client/platform.ts"
-import { memoryStorage, Session } from "./client/session.ts"
+import { browser } from "./client/platform.ts"
+import { type Keeping, Session } from "./client/session.ts"
 import type { Store } from "./client/store.ts"
 
-export type { Auth, MfaTicket, SignedIn } from "./client/auth.ts"
+export type {
+  AccountSession,
+  ApiKey,
+  Identity,
+  KeyScope,
+  NewApiKey,
+  Passkey,
+  Provider,
+} from "./client/account.ts"
+export type { Auth } from "./client/auth.ts"
+export type { MfaTicket, SignedIn } from "./client/auth-requests.ts"
 export type {
   ChannelMember,
   ChannelMessage,
@@ -50,7 +60,8 @@ export type { LiveState } from "./client/live-types.ts"
 export type { OutboxState } from "./client/outbox.ts"
 export type { TextStorage } from "./client/platform.ts"
 export { isProblem, type KnownCode, ProblemError } from "./client/problem.ts"
-export type { User } from "./client/session.ts"
+export type { LeaveOptions, Returned } from "./client/redirect.ts"
+export type { Keeping, User } from "./client/session.ts"
 export type { Store } from "./client/store.ts"
 
 export interface ClientOptions {
@@ -59,7 +70,7 @@ export interface ClientOptions {
    * closed, `memory` until the page is left, `cookie` for a site of the API's own domain (no script can read it), or
    * your own. `local` unless told.
    */
-  storage?: "local" | "session" | "memory" | "cookie" | TextStorage
+  storage?: Keeping
   /** An API key, a service key or an access token, for programs; nobody then signs in. */
   token?: string
   /** Such as that of a service binding. */
@@ -163,9 +174,7 @@ export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> & {
  */
 export function createClient<B extends AnyBackend = AnyBackend>(url?: string, options: ClientOptions = {}): Client<B> {
   const http = new Http({ base: originOf(url), fetch: options.fetch ?? ((...request) => fetch(...request)) })
-  const session = new Session({ http, storage: storageOf(options), inCookie: options.storage === "cookie" })
-  const { token } = options
-  if (token !== undefined) http.credentials = { token: async () => token, renew: async () => undefined }
+  const session = new Session({ http, keeping: options.storage ?? "local", token: options.token })
   const outbox = new Outbox(http, () => session.user.get()?.id)
   let live: Promise<ListClient> | undefined
   const load = () => {
@@ -204,10 +213,4 @@ function named(find: (name: string) => unknown): unknown {
 function originOf(url: string | undefined): string {
   const { href } = browser.location ?? {}
   return new URL(url ?? href ?? "", href).origin
-}
-
-function storageOf({ storage = "local" }: ClientOptions): TextStorage {
-  if (typeof storage === "object") return storage
-  const found = storage === "session" ? browser.sessionStorage : browser.localStorage
-  return storage === "memory" ? memoryStorage() : (found ?? memoryStorage())
 }

@@ -1,70 +1,315 @@
 /** Signing in and out, and the own account: every method of `/v1/auth`. */
 
+import type { AccountSession, ApiKey, Identity, NewApiKey, Passkey, Provider } from "./account.ts"
+import { AuthRequests, type SignedIn } from "./auth-requests.ts"
 import type { Http } from "./http.ts"
-import type { Session, SessionAnswer, User } from "./session.ts"
+import type { PasskeySignInOptions } from "./passkeys.ts"
+import { browser, type Popup } from "./platform.ts"
+import type { LeaveOptions, Returned } from "./redirect.ts"
+import type { Session, User } from "./session.ts"
 
-/** The second factor that a sign-in still needs: hand `ticket` to `mfa` within 5 minutes. */
-export interface MfaTicket {
-  readonly ticket: string
-  readonly methods: readonly ("totp" | "recovery")[]
+const POPUP = "popup,width=480,height=640"
+
+export interface Credentials {
+  readonly email: string
+  readonly password: string
 }
 
-/** Signed in, or asked for the second factor. */
-export type SignedIn =
-  | { readonly user: User; readonly mfa?: undefined }
-  | { readonly mfa: MfaTicket; readonly user?: undefined }
-
+/**
+ * Each method rejects with a `ProblemError`. Beside the codes that it names these are possible everywhere:
+ * `validation_failed` with pointers to the fields, `rate_limited` with `retryAfter`, `unreachable`, and for the own
+ * account `unauthenticated`, or `reauthentication_required` where a sign-in of the last 10 minutes is needed.
+ */
 export class Auth {
-  readonly #http: Http
+  readonly #requests: AuthRequests
   readonly #session: Session
+  #visiting: Promise<{ readonly user: User }> | undefined
+  #returning: Promise<Returned | undefined> | undefined
 
   constructor(http: Http, session: Session) {
-    this.#http = http
+    this.#requests = new AuthRequests(http, session)
     this.#session = session
   }
 
-  /** Who is signed in, as far as this tab knows; null is nobody. */
+  /** Who is signed in, as far as this tab knows, from the first moment on; null is nobody. */
   get user(): User | null {
     return this.#session.user.get()
   }
 
-  /** @param changed Called at once, and whenever the account changes, in another tab as well. @returns Ends it. */
+  /**
+   * @param changed Called at once, and whenever the account changes: another one, none, or other values, here or in
+   * another tab.
+   * @returns Ends it.
+   */
   onAuthChange(changed: (user: User | null) => void): () => void {
+    const end = this.#session.user.subscribe(() => changed(this.user))
     changed(this.user)
-    return this.#session.user.subscribe(() => changed(this.user))
+    return end
   }
 
-  /** @returns No user where the address must be confirmed first. @throws ProblemError `conflict`, `validation_failed` */
-  async signUp(account: {
-    email: string
-    password: string
-    name?: string
-  }): Promise<{ readonly user: User | undefined }> {
-    const answer = await this.#post("sign-up", account, true)
-    return { user: answer === undefined ? undefined : this.#session.keep(answer as SessionAnswer) }
+  /**
+   * A visitor of {@link signInAnonymously} becomes the account, and keeps the id.
+   *
+   * @returns No user where the address must be confirmed first.
+   * @throws ProblemError `conflict` for an address that has an account; `validation_failed` with a pointer to the password
+   */
+  async signUp(account: Credentials & { readonly name?: string }): Promise<{ readonly user: User | undefined }> {
+    return { user: (await this.#requests.enter("sign-up", account))?.user }
   }
 
-  /** @throws ProblemError `invalid_credentials`, `rate_limited` */
-  async signIn(credentials: { email: string; password: string }): Promise<SignedIn> {
-    return this.#signedIn(await this.#post("sign-in", credentials, true))
+  /** What a visitor has goes along into the account. @throws ProblemError `invalid_credentials` */
+  signIn(credentials: Credentials): Promise<SignedIn> {
+    return this.#enter("sign-in", credentials)
   }
 
-  /** Ends the session, here and at the server. */
-  async signOut(): Promise<void> {
-    await this.#post("sign-out")
+  /**
+   * Answers the `mfa` of any way to sign in.
+   *
+   * @param answer.method `totp` with the app's six digits, or `recovery` with a recovery code.
+   * @throws ProblemError `invalid_credentials`, whose pointer is `/code` (try another) or `/ticket` (sign in again)
+   */
+  async verifySecondFactor(answer: {
+    readonly ticket: string
+    readonly method: "totp" | "recovery"
+    readonly code: string
+  }): Promise<{ readonly user: User }> {
+    return (await this.#enter("mfa", answer)) as { user: User }
+  }
+
+  /** A visitor who can have things before there is an account. Whoever is signed in stays it. */
+  signInAnonymously(): Promise<{ readonly user: User }> {
+    this.#visiting ??= this.#visit().finally(() => {
+      this.#visiting = undefined
+    })
+    return this.#visiting
+  }
+
+  async #visit(): Promise<{ readonly user: User }> {
+    await this.#session.token() // whether it still stands
+    return this.#session.alone(async () => {
+      const { user } = this
+      return user ? { user } : ((await this.#enter("anonymous")) as { user: User })
+    })
+  }
+
+  /** Mails six digits, good for 10 minutes and 5 attempts; they void those before. */
+  sendCode(email: string): Promise<void> {
+    return this.#post("email/code", { email })
+  }
+
+  /** An unknown address gets an account. @throws ProblemError `invalid_credentials` */
+  signInWithCode(answer: { readonly email: string; readonly code: string }): Promise<SignedIn> {
+    return this.#enter("email/code/redeem", answer)
+  }
+
+  /** Mails a link, good once and for 15 minutes. Its page leads to `redirectTo`, in this browser. */
+  async sendLink(email: string, options?: LeaveOptions): Promise<void> {
+    await (await leaving()).sendLink(this.#requests, email, options)
+  }
+
+  /** Those that people can sign in with. */
+  providers(): Promise<readonly Provider[]> {
+    return this.#requests.list("providers")
+  }
+
+  /** Leaves the page for that of a provider, which leads to `redirectTo`. */
+  async signInWithRedirect(provider: string, options?: LeaveOptions): Promise<void> {
+    await (await leaving()).leave(this.#requests, provider, false, options)
+  }
+
+  /**
+   * Opens the provider's page in a window; call it in a click, or browsers block it. The window comes back to
+   * `redirectTo`, of this page's own origin, where `completeRedirect` hands the answer over.
+   *
+   * @throws ProblemError `popup_blocked`, `popup_closed`, and those of {@link completeRedirect}
+   */
+  signInWithPopup(provider: string, options?: LeaveOptions): Promise<SignedIn> {
+    return this.#inPopup((popup, { signInByPopup }) => signInByPopup(this.#requests, popup, provider, options))
+  }
+
+  /**
+   * To be called on each page that `redirectTo` names, by default all that call methods that leave: takes the answer out
+   * of the page's address and signs in, or links the provider. Only the browser that left can come back.
+   *
+   * @returns Undefined when nobody has come back to this page.
+   * @throws ProblemError `access_denied` when the person changed their mind, `account_exists` when the address has an
+   * account that the provider can't vouch for, `identity_taken`, `provider_refused`, `provider_unreachable`,
+   * `provider_answer_invalid`; `other_browser` when no one has left from here; `invalid_credentials` when it took over a minute
+   */
+  completeRedirect(): Promise<Returned | undefined> {
+    this.#returning ??= this.#return().finally(() => {
+      this.#returning = undefined
+    })
+    return this.#returning
+  }
+
+  async #return(): Promise<Returned | undefined> {
+    const { href } = browser.location ?? {}
+    return href?.includes("selvedge=") ? (await leaving()).comeBack(this.#requests) : undefined
+  }
+
+  /** Ends the session: here in any case, and at the server. @throws ProblemError `unreachable` when that hasn't heard */
+  signOut(): Promise<void> {
+    return this.#requests.leave()
+  }
+
+  /** Asks for the own account, which may have been changed elsewhere. */
+  async refreshUser(): Promise<User> {
+    return this.#keepUser(await this.#requests.ask("GET", "user"))
+  }
+
+  async updateUser(patch: { readonly name?: string | null }): Promise<User> {
+    return this.#keepUser(await this.#requests.ask("PATCH", "user", patch))
+  }
+
+  /** Deletes the own account with all that is personal. @throws ProblemError `conflict` for the last admin */
+  async deleteUser(): Promise<void> {
+    await this.#requests.ask("DELETE", "user")
     this.#session.forget()
   }
 
-  #signedIn(answer: unknown): SignedIn {
-    if ("mfa" in (answer as object)) return answer as SignedIn
-    return { user: this.#session.keep(answer as SessionAnswer) }
+  /** The account gets the address once the link in the mail to it is used. @throws ProblemError `conflict` */
+  async changeEmail(email: string): Promise<User> {
+    return this.#account("email/change", { email })
   }
 
-  /** @param givesSession Whether it answers with a session, whose refresh token may go into the cookie. */
-  async #post(path: string, body?: object, givesSession = false): Promise<unknown> {
-    const cookies = this.#session.inCookie
-    const query = givesSession && cookies ? "?cookie=true" : ""
-    const { body: answer } = await this.#http.send({ method: "POST", path: `/v1/auth/${path}${query}`, body, cookies })
-    return answer
+  /** Mails the link that confirms the address again. @throws ProblemError `conflict` when it is confirmed */
+  requestVerification(): Promise<void> {
+    return this.#post("email/verify/request")
   }
+
+  /** Confirms an address by the token of a mail; it signs nobody in. @throws ProblemError `invalid_credentials` */
+  verifyEmail(token: string): Promise<User> {
+    return this.#account("email/verify", { token })
+  }
+
+  /** Mails a link to choose a new password, to an address that has an account. */
+  forgotPassword(email: string): Promise<void> {
+    return this.#post("password/forgot", { email })
+  }
+
+  /** By the token of a mail. Ends all sessions of the account. @throws ProblemError `invalid_credentials` */
+  async resetPassword(reset: { readonly token: string; readonly password: string }): Promise<User> {
+    return this.#account("password/reset", reset)
+  }
+
+  /** Ends all other sessions. @throws ProblemError `invalid_credentials` for a wrong `currentPassword` */
+  changePassword(change: { readonly currentPassword: string; readonly password: string }): Promise<User> {
+    return this.#account("password/change", change)
+  }
+
+  /** Accounts at providers that sign in to this one. */
+  readonly identities = {
+    /** Newest first. */
+    list: (): Promise<readonly Identity[]> => this.#requests.list("identities"),
+    /** Leaves the page, as {@link signInWithRedirect}. */
+    link: async (provider: string, options?: LeaveOptions): Promise<void> =>
+      (await leaving()).leave(this.#requests, provider, true, options),
+    /** As {@link signInWithPopup}. @throws ProblemError `conflict` when it signs in to another account */
+    linkWithPopup: (provider: string, options?: LeaveOptions): Promise<Identity> =>
+      this.#inPopup((popup, { linkByPopup }) => linkByPopup(this.#requests, popup, provider, options)),
+    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
+    remove: (provider: string): Promise<void> => this.#delete("identities", provider),
+  }
+
+  readonly passkeys = {
+    /** Whether this browser has what it takes. */
+    isSupported: (): boolean => browser.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
+    /**
+     * Without an address or a password: the person chooses among the passkeys that they have for this site.
+     *
+     * @throws ProblemError `cancelled`, `unsupported`, `invalid_credentials`
+     */
+    signIn: async (options?: PasskeySignInOptions): Promise<SignedIn> =>
+      (await import("./passkeys.ts")).signInByPasskey(this.#requests, options),
+    /**
+     * @param name That of the device unless told.
+     * @throws ProblemError `cancelled`, `unsupported`, `conflict` for a device that has one already
+     */
+    add: async (name?: string): Promise<Passkey> => (await import("./passkeys.ts")).addPasskey(this.#requests, name),
+    /** Newest first. */
+    list: (): Promise<readonly Passkey[]> => this.#requests.list("passkeys"),
+    /** @throws ProblemError `not_found` */
+    rename: (id: string, name: string): Promise<Passkey> =>
+      this.#requests.ask("PATCH", `passkeys/${encodeURIComponent(id)}`, { name }),
+    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
+    remove: (id: string): Promise<void> => this.#delete("passkeys", id),
+  }
+
+  /** The second factor by an authenticator app. */
+  readonly totp = {
+    /** Nothing changes until `activate`. @returns `uri` for a QR code, `secret` (Base32) for typing; shown this once. */
+    start: (): Promise<{ readonly secret: string; readonly uri: string }> => this.#requests.ask("POST", "totp"),
+    /** @returns Ten recovery codes, shown this once. @throws ProblemError `validation_failed` for a wrong code */
+    activate: (code: string): Promise<readonly string[]> => this.#withNewToken(this.#codes("totp/activate", { code })),
+    /** Needs a sign-in with both factors of the last 10 minutes. Ends all other sessions. */
+    remove: (): Promise<void> => this.#withNewToken(this.#delete("totp")),
+    /** Voids those before. Needs a sign-in with both factors of the last 10 minutes. */
+    renewRecoveryCodes: (): Promise<readonly string[]> => this.#codes("recovery-codes"),
+  }
+
+  /** Where the account is signed in. */
+  readonly sessions = {
+    /** Newest first, at most 100. */
+    list: (): Promise<readonly AccountSession[]> => this.#requests.list("sessions"),
+    /** It can't be renewed any more; its token works on for at most 10 minutes. @throws ProblemError `not_found` */
+    end: (id: string): Promise<void> => this.#withNewToken(this.#delete("sessions", id)),
+    endOthers: (): Promise<void> => this.#delete("sessions"),
+  }
+
+  /** API keys for the user's own programs. */
+  readonly keys = {
+    /** Newest first. */
+    list: (): Promise<readonly ApiKey[]> => this.#requests.list("keys"),
+    /** @returns `key` is shown this once. @throws ProblemError `conflict` when there are too many */
+    create: (key: NewApiKey): Promise<ApiKey & { readonly key: string }> => this.#requests.ask("POST", "keys", key),
+    /** It is refused everywhere within 30 seconds. @throws ProblemError `not_found` */
+    revoke: (id: string): Promise<void> => this.#delete("keys", id),
+  }
+
+  async #enter(path: string, body?: object): Promise<SignedIn> {
+    return (await this.#requests.enter(path, body))!
+  }
+
+  #post(path: string, body?: object): Promise<void> {
+    return this.#requests.ask("POST", path, body)
+  }
+
+  #delete(path: string, id?: string): Promise<void> {
+    return this.#requests.ask("DELETE", id === undefined ? path : `${path}/${encodeURIComponent(id)}`)
+  }
+
+  async #codes(path: string, body?: object): Promise<readonly string[]> {
+    return (await this.#requests.ask<{ recoveryCodes: readonly string[] }>("POST", path, body)).recoveryCodes
+  }
+
+  async #account(path: string, body: object): Promise<User> {
+    return this.#keepUser((await this.#requests.ask<{ user: User }>("POST", path, body)).user)
+  }
+
+  #keepUser(user: User): User {
+    return this.#session.keepUser(user)
+  }
+
+  /** What has been done changes what a token says, or whether there is one. */
+  async #withNewToken<V>(done: Promise<V>): Promise<V> {
+    const value = await done
+    await this.#session.renew().catch(() => undefined)
+    return value
+  }
+
+  /** Opens the window before anything is waited for: browsers allow it in a click alone. */
+  async #inPopup<V>(go: (popup: Popup | null, way: Awaited<ReturnType<typeof leaving>>) => Promise<V>): Promise<V> {
+    const popup = browser.open?.("", "_blank", POPUP) ?? null
+    try {
+      return await go(popup, await leaving())
+    } finally {
+      popup?.close()
+    }
+  }
+}
+
+/** What leaves the page is loaded when somebody does. */
+function leaving() {
+  return import("./redirect.ts")
 }

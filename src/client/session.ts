@@ -1,7 +1,8 @@
 /** The signed-in state: its tokens, kept and renewed once for all tabs. */
 
-import type { Credentials, Http } from "./http.ts"
-import { browser, type Tabs, type TextStorage } from "./platform.ts"
+import { type Credentials, type Http, pause } from "./http.ts"
+import { watchNetwork } from "./network.ts"
+import { browser, type Tabs, type TextStorage, webStorage } from "./platform.ts"
 import { isProblem } from "./problem.ts"
 import { Value } from "./store.ts"
 
@@ -44,101 +45,138 @@ interface Stored {
 
 interface Access {
   readonly token: string
-  /** Milliseconds since 1970 by this clock, whatever the server's says. */
+  /** Milliseconds since 1970 by this machine's clock, whatever the server's says. */
   readonly until: number
 }
 
-/** What tabs tell each other. */
+/** What tabs tell each other: what was stored, under which key, and by which it is replaced. */
 interface News {
-  readonly access: Access
-  readonly key: string
+  readonly from: string | undefined
+  readonly key: string | undefined
+  readonly text: string | undefined
+  readonly access: Access | undefined
 }
+
+/** What keeps the refresh token. */
+export type Keeping = "local" | "session" | "memory" | "cookie" | TextStorage
 
 export interface SessionOptions {
   readonly http: Http
-  readonly storage: TextStorage
-  /** The refresh token is in a cookie that no script can read. */
-  readonly inCookie: boolean
+  readonly keeping: Keeping
+  /** Whoever it belongs to; nobody signs in then. */
+  readonly token?: string | undefined
 }
 
 export class Session implements Credentials {
   readonly user: Value<User | null>
+  /** The refresh token is in a cookie that no script can read. */
   readonly inCookie: boolean
+  /** The token that the client was given. */
+  readonly given: string | undefined
   readonly #http: Http
   readonly #storage: TextStorage
   readonly #name: string
+  /** Each tab has its own storage, which begins as a copy when the tab is doubled. */
+  readonly #isCopied: boolean
+  /** Where the storage is shared. */
   readonly #tabs: Tabs | undefined
   #access: Access | undefined
+  /** When it ends by a clock that nobody sets, but that may stand still while the machine sleeps. */
+  #endsAt = 0
   /** Of the stored token that this tab knows. */
   #key: string | undefined
+  #news: News | undefined
+  /** Another tab's, whose token this one hasn't been told yet. */
+  #expected: string | undefined
+  #awaiting: AbortController | undefined
   #refreshing: Promise<string | undefined> | undefined
 
-  constructor({ http, storage, inCookie }: SessionOptions) {
+  constructor({ http, keeping, token }: SessionOptions) {
     this.#http = http
-    this.#storage = storage
-    this.inCookie = inCookie
+    this.given = token
+    this.inCookie = keeping === "cookie"
+    this.#isCopied = keeping === "session"
     this.#name = `selvedge ${http.base}`
+    const storage = token === undefined ? storageOf(keeping) : undefined
+    this.#storage = storage ? forgiving(storage) : memoryStorage()
     const stored = this.#stored()
     this.#key = stored?.key
     this.user = new Value(stored?.user ?? null)
-    this.#tabs = browser.document && browser.BroadcastChannel && new browser.BroadcastChannel(this.#name)
-    this.#tabs?.addEventListener("message", ({ data }: { data: News | null }) => this.#hear(data))
     http.credentials = this
+    if (!storage || !browser.document) return
+    this.#tabs = browser.BroadcastChannel && new browser.BroadcastChannel(this.#name)
+    this.#tabs?.addEventListener("message", ({ data }: { data: News }) => this.#hear(data))
+    browser.addEventListener?.("storage", () => this.#look())
+    watchNetwork(() => this.#look()) // a page that slept has heard nothing
   }
 
   async token(): Promise<string | undefined> {
-    if (this.#access && Date.now() < this.#access.until) return this.#access.token
-    this.#refreshing ??= alone(this.#name, () => this.#refresh()).finally(() => {
+    if (this.given !== undefined) return this.given
+    if (this.#isFresh()) return this.#access!.token
+    if (!this.#refreshing && !this.#look()) return undefined
+    this.#refreshing ??= this.alone(() => this.#refresh()).finally(() => {
       this.#refreshing = undefined
     })
     return this.#refreshing
   }
 
-  async renew(refused: string): Promise<string | undefined> {
+  /** @returns Undefined where there is no other. */
+  async renew(refused: string | undefined = this.#access?.token): Promise<string | undefined> {
+    if (this.given !== undefined) return undefined
     if (this.#access?.token === refused) this.#access = undefined
     return this.token()
+  }
+
+  /** One at a time, in all tabs where there are locks. */
+  async alone<V>(work: () => Promise<V>): Promise<V> {
+    const { locks } = browser.navigator ?? {}
+    if (!this.#tabs || !locks) return work()
+    let working: Promise<V> | undefined
+    const until = async () => {
+      working = work()
+      await working.catch(() => undefined)
+    }
+    await locks.request(this.#name, until).catch(() => undefined) // forbidden where storage is
+    return working ?? work()
   }
 
   /** Takes what a way of signing in answered. */
   keep({ user, accessToken, expiresIn, refreshToken }: SessionAnswer): User {
     const lifeS = Math.max(expiresIn - MARGIN_S, expiresIn / 2)
-    this.#access = { token: accessToken, until: Date.now() + lifeS * 1_000 }
-    this.#key = crypto.randomUUID()
-    const stored: Stored = { refreshToken, key: this.#key, user }
-    this.#storage.setItem(this.#name, JSON.stringify(stored))
-    this.#tabs?.postMessage({ access: this.#access, key: this.#key } satisfies News)
-    this.#become(user)
-    return user
+    this.#take({ token: accessToken, until: Date.now() + lifeS * 1_000 })
+    this.#store({ refreshToken, key: crypto.randomUUID(), user })
+    return this.user.get()!
   }
 
   /** The account has changed, and the session stands. */
   keepUser(user: User): User {
-    const stored = this.#stored()
-    if (stored) this.#storage.setItem(this.#name, JSON.stringify({ ...stored, user }))
-    this.#become(user)
-    return user
+    const stored = this.#look()
+    if (stored?.user.id !== user.id) return user
+    this.#store({ ...stored, user })
+    return this.user.get()!
   }
 
-  forget(): void {
+  /** @returns The refresh token that there was. */
+  forget(): string | undefined {
+    const stored = this.#stored()
     this.#access = undefined
-    this.#key = undefined
-    this.#storage.removeItem(this.#name)
-    this.#tabs?.postMessage(null)
-    this.#become(null)
+    this.#store(undefined)
+    return stored?.refreshToken
+  }
+
+  #store(next: Stored | undefined): void {
+    const from = this.#key
+    const text = next && JSON.stringify(next)
+    this.#write(text)
+    this.#key = next?.key
+    this.#tabs?.postMessage({ from, key: this.#key, text, access: this.#access } satisfies News)
+    this.#become(next?.user ?? null)
   }
 
   async #refresh(): Promise<string | undefined> {
-    let stored = this.#stored()
-    if (stored && stored.key !== this.#key) {
-      await this.#news()
-      if (this.#access && Date.now() < this.#access.until) return this.#access.token
-      stored = this.#stored()
-    }
-    this.#access = undefined
-    if (!stored) {
-      this.#become(null)
-      return undefined
-    }
+    let stored = this.#look()
+    if (stored && stored.key === this.#expected) stored = await this.#awaitNews()
+    if (!stored || this.#isFresh()) return this.#access?.token
     try {
       const { refreshToken, key } = stored
       const { body } = await this.#http.send({
@@ -149,30 +187,50 @@ export class Session implements Credentials {
         cookies: this.inCookie,
         ...(refreshToken !== undefined && { body: { refreshToken } }),
       })
-      this.keep(body as SessionAnswer)
-      return this.#access!.token
+      if (this.#stored()?.key === key) this.keep(body as SessionAnswer)
+      else this.#look() // signed out meanwhile, or in
     } catch (error) {
       if (!isProblem(error, "unauthenticated", "invalid_credentials", "token_expired")) throw error
       if (this.#stored()?.key === stored.key) this.forget()
-      return undefined
     }
+    return this.#access?.token
   }
 
-  /** Another tab has renewed the token, and says so at any moment. */
-  async #news(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, NEWS_WITHIN_MS)
-    const told = () => setTimeout(resolve) // after the listener that takes it in
-    this.#tabs?.addEventListener("message", told)
-    await promise
-    clearTimeout(timer)
-    this.#tabs?.removeEventListener("message", told)
+  /** What is stored, which may be another tab's doing. */
+  #look(): Stored | undefined {
+    const stored = this.#stored()
+    if (stored?.key !== this.#key) {
+      this.#key = stored?.key
+      this.#take(this.#news?.key === stored?.key ? this.#news?.access : undefined)
+      this.#expected = this.#access ? undefined : stored?.key
+    }
+    this.#become(stored?.user ?? null)
+    return stored
   }
 
-  #hear(news: News | null): void {
-    this.#access = news?.access
-    this.#key = news?.key
-    this.#become(this.#stored()?.user ?? null)
+  #hear(news: News): void {
+    this.#news = news
+    if (this.#isCopied && news.from !== undefined && this.#stored()?.key === news.from) this.#write(news.text)
+    this.#look()
+    if (news.key === this.#key && news.access) this.#take(news.access)
+    this.#awaiting?.abort()
+  }
+
+  async #awaitNews(): Promise<Stored | undefined> {
+    this.#awaiting = new AbortController()
+    await pause(NEWS_WITHIN_MS, this.#awaiting.signal).catch(() => undefined)
+    this.#expected = undefined
+    return this.#look()
+  }
+
+  #take(access: Access | undefined): void {
+    this.#access = access
+    if (access) this.#endsAt = performance.now() + access.until - Date.now()
+  }
+
+  /** By both clocks: one may be set back, the other one stop. */
+  #isFresh(): boolean {
+    return this.#access !== undefined && Date.now() < this.#access.until && performance.now() < this.#endsAt
   }
 
   #become(user: User | null): void {
@@ -182,20 +240,45 @@ export class Session implements Credentials {
     this.user.set(user)
   }
 
+  #write(text: string | undefined): void {
+    if (text === undefined) this.#storage.removeItem(this.#name)
+    else this.#storage.setItem(this.#name, text)
+  }
+
   #stored(): Stored | undefined {
-    const text = this.#storage.getItem(this.#name)
     try {
-      return text === null ? undefined : (JSON.parse(text) as Stored)
+      const stored = JSON.parse(this.#storage.getItem(this.#name)!) as Stored | null
+      return stored && typeof stored.key === "string" && typeof stored.user.id === "string" ? stored : undefined
     } catch {
       return undefined // somebody else wrote there
     }
   }
 }
 
-/** One at a time, in all tabs of the site where there are locks. */
-function alone<V>(name: string, work: () => Promise<V>): Promise<V> {
-  const { locks } = browser.navigator ?? {}
-  return locks ? locks.request(name, work) : work()
+function storageOf(keeping: Keeping): TextStorage | undefined {
+  if (typeof keeping === "object") return keeping
+  return keeping === "memory" ? undefined : webStorage(keeping === "session" ? "sessionStorage" : "localStorage")
+}
+
+/** Where it throws, since it is full or forbidden, memory takes its place. */
+function forgiving(storage: TextStorage): TextStorage {
+  let present = storage
+  function use<V>(work: (storage: TextStorage) => V, name: string): V {
+    try {
+      return work(present)
+    } catch {
+      present = memoryStorage()
+      try {
+        storage.removeItem(name) // what it holds is over
+      } catch {}
+      return work(present)
+    }
+  }
+  return {
+    getItem: (name) => use((at) => at.getItem(name), name),
+    setItem: (name, value) => use((at) => at.setItem(name, value), name),
+    removeItem: (name) => use((at) => at.removeItem(name), name),
+  }
 }
 
 /** Where nothing outlives the program. */

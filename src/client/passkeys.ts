@@ -1,0 +1,81 @@
+/** The browser's side of passkeys (WebAuthn Level 3), loaded when one is wanted. */
+
+import type { Passkey } from "./account.ts"
+import type { AuthRequests, SignedIn } from "./auth-requests.ts"
+import { browser } from "./platform.ts"
+import { isProblem, ProblemError } from "./problem.ts"
+
+/** What the API asks holds for 5 minutes; a form may stand open for longer. */
+const ASK_AGAIN_MS = 4 * 60_000
+
+export interface PasskeySignInOptions {
+  /**
+   * Offers passkeys in the suggestions of an input with `autocomplete="username webauthn"`, and waits until one is
+   * chosen. Whatever else uses passkeys then ends it as `cancelled`.
+   */
+  readonly autofill?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Browsers do one at a time; the newest wish counts. */
+let present = new AbortController()
+
+export async function addPasskey(requests: AuthRequests, name: string | undefined): Promise<Passkey> {
+  const { credentials, read } = support("parseCreationOptionsFromJSON")
+  const signal = take(undefined)
+  const options = await requests.ask("POST", "passkeys/register/options")
+  const response = await finish(credentials.create({ publicKey: read(options), signal }))
+  return requests.ask("POST", "passkeys/register", { response, name })
+}
+
+export async function signInByPasskey(
+  requests: AuthRequests,
+  { autofill = false, signal }: PasskeySignInOptions = {},
+): Promise<SignedIn> {
+  const { credentials, read } = support("parseRequestOptionsFromJSON")
+  const until = take(signal)
+  for (;;) {
+    const publicKey = read(await requests.ask("POST", "passkeys/sign-in/options"))
+    const late = AbortSignal.timeout(ASK_AGAIN_MS)
+    const order = autofill
+      ? { publicKey, signal: AbortSignal.any([until, late]), mediation: "conditional" as const }
+      : { publicKey, signal: until }
+    try {
+      const response = await finish(credentials.get(order))
+      return (await requests.enter("passkeys/sign-in", { response }))!
+    } catch (error) {
+      const isOver = until.aborted || !autofill || !late.aborted || !isProblem(error, "cancelled")
+      if (isOver) throw error
+    }
+  }
+}
+
+function support(name: "parseCreationOptionsFromJSON" | "parseRequestOptionsFromJSON") {
+  const { PublicKeyCredential, navigator } = browser
+  const { credentials } = navigator ?? {}
+  if (!credentials || !PublicKeyCredential?.[name]) throw problem("unsupported", "This browser has no passkeys.")
+  return { credentials, read: (options: unknown) => PublicKeyCredential[name]!(options) }
+}
+
+function take(signal: AbortSignal | undefined): AbortSignal {
+  present.abort()
+  present = new AbortController()
+  return signal ? AbortSignal.any([signal, present.signal]) : present.signal
+}
+
+async function finish(ceremony: Promise<{ toJSON(): unknown }>): Promise<unknown> {
+  try {
+    return (await ceremony).toJSON()
+  } catch (cause) {
+    const { name } = cause as Error
+    if (name === "InvalidStateError")
+      throw problem("conflict", "This device has a passkey of the account already.", cause)
+    if (["NotAllowedError", "AbortError", "TimeoutError"].includes(name))
+      throw problem("cancelled", "No passkey was chosen.", cause)
+    throw cause
+  }
+}
+
+function problem(code: string, detail: string, cause?: unknown): ProblemError {
+  return new ProblemError({ code, status: 0, title: "", detail }, { cause })
+}
