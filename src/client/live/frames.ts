@@ -1,0 +1,53 @@
+/** What goes over the wire, as far as the client looks into it. */
+
+import type { ChannelMember, ChannelMessage } from "../channel-types.ts"
+import { type ProblemBody, ProblemError } from "../problem.ts"
+import { jsonText } from "../query-string.ts"
+
+export const LONGEST_WAIT_MS = 30_000
+const MOST_FRAME_BYTES = 64 * 1024
+
+export interface ServerMessage {
+  readonly type: string
+  /** Of the subscription. */
+  readonly id?: string
+  /** Of the publish that it answers. */
+  readonly ref?: string
+  readonly seq?: string
+  readonly bookmark?: string
+  /** Milliseconds before who was cut off comes back. */
+  readonly retry?: number
+  readonly problem?: ProblemBody
+}
+
+export type ChannelFrame =
+  | {
+      readonly type: "snapshot"
+      readonly seq: string
+      readonly members: readonly ChannelMember[]
+      readonly messages: readonly ChannelMessage[]
+    }
+  | ({ readonly type: "message" } & ChannelMessage)
+  | ({ readonly type: "presence"; readonly [K: string]: unknown } & {
+      readonly joined: readonly ChannelMember[]
+      readonly updated: readonly ChannelMember[]
+      readonly left: readonly ChannelMember[]
+    })
+
+/** @throws ProblemError for what would end the whole connection. */
+export function frameText(frame: object): string {
+  const text = jsonText(frame)
+  if (new TextEncoder().encode(text).length > MOST_FRAME_BYTES)
+    throw refusal("payload_too_large", 413, "This is more than a message may hold.")
+  return text
+}
+
+/** A refusal that the client finds by itself. */
+export function refusal(code: string, status: number, detail: string): ProblemError {
+  return new ProblemError({ code, status, title: detail, detail })
+}
+
+/** How long to stay away: longer each time, and at random, so that clients that fell together don't come back together. */
+export function waitMs(retryMs: number, failures: number): number {
+  return Math.min(retryMs * 2 ** failures * (1 + Math.random()), LONGEST_WAIT_MS)
+}

@@ -1,0 +1,125 @@
+/** A live query as server-sent events, for where a WebSocket doesn't get through. */
+
+import { type Http, isPassing, pause } from "../http.ts"
+import { isOnline } from "../network.ts"
+import { isProblem, ProblemError, problemOf, unreachable } from "../problem.ts"
+import { LONGEST_WAIT_MS, refusal, type ServerMessage, waitMs } from "./frames.ts"
+
+/** The server says something every 15 seconds. */
+const SILENT_MS = 35_000
+/** After which a page that is looked at again doesn't trust the stream. */
+const QUIET_MS = 16_000
+
+export interface StreamEvents {
+  since(): string | undefined
+  take(message: ServerMessage): void
+  up(): void
+  down(): void
+  /** It has ended. */
+  fail(problem: ProblemError): void
+}
+
+export interface Stream {
+  /** Comes back at once where it waits, or has been quiet for long. */
+  wake(): void
+  close(): void
+}
+
+export function openStream(http: Http, path: string, events: StreamEvents): Stream {
+  let attempt = new AbortController()
+  let isOver = false
+  let heardAt = 0
+  let retryMs = 1_000
+  let failures = 0
+  let refused: string | undefined
+  /** Came, but can only be gone on from with what is still to come of the same moment. */
+  let held: ServerMessage[] = []
+  void run()
+
+  async function run(): Promise<void> {
+    while (!isOver) {
+      attempt = new AbortController()
+      let token: string | undefined
+      let wait = LONGEST_WAIT_MS
+      try {
+        token = await (refused === undefined ? http.credentials.token() : http.credentials.renew(refused))
+        await listen(token)
+        wait = waitMs(retryMs, failures++)
+      } catch (error) {
+        const problem = isProblem(error) ? error : unreachable(error)
+        const isStale = problem.status === 401 && token !== undefined && refused === undefined
+        refused = isStale ? token : undefined
+        if (isOver || isStale) continue
+        if (!isPassing(problem)) {
+          isOver = true
+          return events.fail(problem)
+        }
+        if (isOnline()) wait = problem.retryAfter ? problem.retryAfter * 1_000 : waitMs(retryMs, failures++)
+      }
+      heardAt = 0
+      events.down()
+      await pause(wait, attempt.signal).catch(() => undefined)
+    }
+  }
+
+  async function listen(token: string | undefined): Promise<void> {
+    const since = events.since()
+    const headers = {
+      Accept: "text/event-stream",
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...(since !== undefined && { "Last-Event-ID": since }),
+    }
+    const own = attempt
+    let deadline = setTimeout(() => own.abort(), SILENT_MS)
+    try {
+      const response = await http.fetch(http.base + path, { headers, signal: own.signal })
+      if (!response.ok) throw await refusalOf(response)
+      refused = undefined
+      events.up()
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      let rest = ""
+      held = []
+      for (;;) {
+        const { value, done } = await reader.read()
+        if (done || isOver) return
+        clearTimeout(deadline)
+        deadline = setTimeout(() => own.abort(), SILENT_MS)
+        heardAt = Date.now()
+        const blocks = (rest + value).split("\n\n")
+        rest = blocks.pop()!
+        for (const block of blocks) take(block)
+      }
+    } finally {
+      clearTimeout(deadline)
+    }
+  }
+
+  function take(block: string): void {
+    const { retry, data, id } = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s)))
+    if (retry) retryMs = Number(retry)
+    if (!data) return
+    const message = JSON.parse(data) as ServerMessage
+    if (message.problem) throw new ProblemError(message.problem)
+    held.push(message)
+    if (!id) return
+    failures = 0
+    for (const one of held.splice(0)) events.take(one)
+  }
+
+  return {
+    wake() {
+      if (Date.now() - heardAt > QUIET_MS) attempt.abort()
+    },
+    close() {
+      isOver = true
+      attempt.abort()
+    },
+  }
+}
+
+async function refusalOf(response: Response): Promise<ProblemError> {
+  const body: unknown = await response.json().catch(() => undefined)
+  const problem = problemOf(response.status, body, Number(response.headers.get("Retry-After")) || undefined)
+  // the same as over a socket
+  return problem.status === 406 ? refusal("not_found", 404, problem.message) : problem
+}
