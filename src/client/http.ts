@@ -1,6 +1,6 @@
 /** One request to the API: its tries, its token, and what is carried from answer to answer. */
 
-import { browser } from "./platform.ts"
+import { browser, type TextStorage, webStorage } from "./platform.ts"
 import { type ProblemError, problemOf, unreachable } from "./problem.ts"
 import { jsonText } from "./query-string.ts"
 
@@ -59,12 +59,13 @@ export class Http {
   readonly base: string
   credentials: Credentials = { token: async () => undefined, renew: async () => undefined }
   readonly fetch: typeof fetch
-  readonly #kept = new Map<string, Kept>()
+  #kept = new Map<string, Kept>()
   #bookmark = ""
 
   constructor({ base, fetch }: HttpOptions) {
     this.base = base
     this.fetch = fetch
+    this.sawBookmark(this.#nextPages((storage, name) => storage.getItem(name)))
   }
 
   /** The place in the database's history that answers must have seen. */
@@ -79,22 +80,33 @@ export class Http {
 
   /** Answers that were kept may be another caller's. */
   forgetAnswers(): void {
-    this.#kept.clear()
+    this.#kept = new Map() // those on their way find the old one
+  }
+
+  /** Who writes and goes on to another page of the site finds it written there. */
+  #nextPages<V>(use: (storage: TextStorage, name: string) => V): V | undefined {
+    const storage = webStorage("sessionStorage")
+    try {
+      return storage && use(storage, `selvedge ${this.base} bookmark`)
+    } catch {
+      return undefined // it is full, or forbidden
+    }
   }
 
   /** @throws ProblemError for a refusal, or `unreachable`; the signal's reason when it is aborted. */
   async send(call: Call): Promise<Answer> {
     const mayRepeat = call.method === "GET" || call.key !== undefined
-    let refused: string | undefined
+    let refused: { readonly token: string; readonly answer: ProblemError } | undefined
     for (let tries = 1; ; tries++) {
-      const token = call.anonymous ? undefined : await this.#tokenAfter(refused)
+      const token = call.anonymous ? undefined : await this.#tokenAfter(refused?.token)
+      if (refused && token === undefined) throw refused.answer // as nobody it would be another request
       const answer = await this.#try(call, token).catch((cause: unknown) => {
         call.signal?.throwIfAborted()
         return unreachable(cause)
       })
       if (!(answer instanceof Error)) return answer
-      const isStale = answer.status === 401 && token !== undefined && refused === undefined
-      if (isStale) refused = token
+      const isStale = answer.status === 401 && answer.code !== "invalid_credentials" && token !== undefined
+      if (isStale && !refused) refused = { token, answer }
       else if (!mayRepeat || !isPassing(answer) || tries >= MOST_TRIES) throw answer
       else await pause(waitMs(answer, tries), call.signal)
     }
@@ -108,7 +120,8 @@ export class Http {
   async #try(call: Call, token: string | undefined): Promise<Answer | ProblemError> {
     const { method, path, body, key } = call
     const keptUnder = `${token === undefined} ${path}`
-    const kept = method === "GET" ? this.#kept.get(keptUnder) : undefined
+    const answers = this.#kept
+    const kept = method === "GET" ? answers.get(keptUnder) : undefined
     const init = {
       method,
       signal: within(ANSWER_WITHIN_MS, call.signal),
@@ -128,15 +141,16 @@ export class Http {
     const text = await response.text()
     if (!response.ok && status !== 304) return problemOf(status, parse(text), retryAfterOf(headers))
     this.sawBookmark(headers.get("Selvedge-Bookmark"))
-    if (method === "GET" && status !== 304) this.#keep(keptUnder, headers.get("ETag"), text)
+    if (method !== "GET") this.#nextPages((storage, name) => storage.setItem(name, this.#bookmark))
+    if (method === "GET" && status !== 304) keep(answers, keptUnder, headers.get("ETag"), text)
     return { status, headers, body: parse(kept && status === 304 ? kept.text : text) }
   }
+}
 
-  #keep(path: string, etag: string | null, text: string): void {
-    this.#kept.delete(path)
-    if (etag !== null) this.#kept.set(path, { etag, text })
-    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
-  }
+function keep(answers: Map<string, Kept>, path: string, etag: string | null, text: string): void {
+  answers.delete(path)
+  if (etag !== null) answers.set(path, { etag, text })
+  if (answers.size > MOST_KEPT) answers.delete(answers.keys().next().value!)
 }
 
 /** Resolves after the time, or rejects when the signal is aborted. */
