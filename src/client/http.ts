@@ -26,6 +26,8 @@ export interface Call {
   readonly signal?: AbortSignal | undefined
   /** Sent as nobody. */
   readonly anonymous?: boolean
+  /** Before each try, once it is known who it is from. Throws when that is not who it should be from. */
+  check?(): void
   /** Sends and takes cookies. */
   readonly cookies?: boolean
 }
@@ -100,6 +102,7 @@ export class Http {
     for (let tries = 1; ; tries++) {
       const token = call.anonymous ? undefined : await this.#tokenAfter(refused?.token)
       if (refused && token === undefined) throw refused.answer // as nobody it would be another request
+      call.check?.()
       const answer = await this.#try(call, token).catch((cause: unknown) => {
         call.signal?.throwIfAborted()
         return unreachable(cause)

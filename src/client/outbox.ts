@@ -127,11 +127,15 @@ export class Outbox {
   }
 
   async #send(entry: Entry) {
+    const check = () => {
+      if (entry.by !== undefined && entry.by !== this.#userId()) throw signedOut()
+    }
     for (let tries = 1; ; tries++) {
       entry.signal?.throwIfAborted()
-      if (entry.by !== undefined && entry.by !== this.#userId()) throw signedOut()
+      check()
       try {
-        if (isOnline()) return await this.#http.send({ ...entry.makeCall(this.#versionOf), signal: entry.signal })
+        if (isOnline())
+          return await this.#http.send({ ...entry.makeCall(this.#versionOf), signal: entry.signal, check })
       } catch (error) {
         const mayPass = isProblem(error, "unreachable") && (!isOnline() || Date.now() - entry.since < PATIENCE_MS)
         if (!mayPass) throw error
