@@ -4,14 +4,7 @@
 
 import { Auth } from "./client/auth.ts"
 import type { ChannelOptions, ChannelRoom } from "./client/channel-types.ts"
-import {
-  type CallOptions,
-  Collection,
-  type ListRequest,
-  type Operation,
-  runBatch,
-  type Target,
-} from "./client/collection.ts"
+import { Collection, type Operation, runBatch, type Target } from "./client/collection.ts"
 import { Http } from "./client/http.ts"
 import type {
   AggregateQuery,
@@ -28,7 +21,8 @@ import type {
   Selection,
   UpdateOf,
 } from "./client/inference.ts"
-import type { ListClient } from "./client/live/lists.ts"
+import type { CallOptions, ListRequest } from "./client/list-request.ts"
+import type { ListClient } from "./client/live/contract.ts"
 import { joinChannel } from "./client/live-entry.ts"
 import type { LiveState } from "./client/live-types.ts"
 import { Outbox, type OutboxState } from "./client/outbox.ts"
@@ -54,8 +48,9 @@ export type {
   ChannelRoom,
   ChannelState,
 } from "./client/channel-types.ts"
-export type { CallOptions, ListRequest, PageOf, Target } from "./client/collection.ts"
+export type { Target } from "./client/collection.ts"
 export type { AnyBackend } from "./client/inference.ts"
+export type { CallOptions, ListRequest, PageOf } from "./client/list-request.ts"
 export type { LiveState } from "./client/live-types.ts"
 export type { OutboxState } from "./client/outbox.ts"
 export type { TextStorage } from "./client/platform.ts"

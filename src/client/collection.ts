@@ -1,29 +1,14 @@
 /** Reads and writes of one collection. */
 
 import type { Http } from "./http.ts"
-import type { ListClient } from "./live/lists.ts"
+import type { CallOptions, ListRequest, PageOf } from "./list-request.ts"
+import type { ListClient } from "./live/contract.ts"
 import { watchList } from "./live-entry.ts"
 import type { LiveState } from "./live-types.ts"
 import type { ClientRecord, Outbox, Write } from "./outbox.ts"
 import { type QueryObject, queryString } from "./query-string.ts"
 import { newRecordId } from "./record-id.ts"
 import type { Store } from "./store.ts"
-
-export interface CallOptions {
-  readonly signal?: AbortSignal
-}
-
-export interface PageOf<R> {
-  readonly data: readonly R[]
-  /** `next` and `previous` go into `after` and `before` of another query; null where there is none. */
-  readonly page: { readonly next: string | null; readonly previous: string | null; readonly total?: number }
-}
-
-/** A list that is asked for when it is awaited, or page after page by `for await`, record by record. */
-export interface ListRequest<R> extends PromiseLike<PageOf<R>>, AsyncIterable<R> {
-  /** Page by page. */
-  pages(): AsyncIterable<PageOf<R>>
-}
 
 type Values = Readonly<Record<string, unknown>>
 /** A record, whose version must not have moved on, or an id. */

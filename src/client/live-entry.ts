@@ -1,7 +1,7 @@
 /** Lists and channels before the live part of the client is there: it is loaded when the first one is wanted. */
 
 import type { ChannelOptions, ChannelRoom, ChannelState } from "./channel-types.ts"
-import type { CollectionReads, ListClient } from "./live/lists.ts"
+import type { CollectionReads, ListClient } from "./live/contract.ts"
 import type { LiveState } from "./live-types.ts"
 import type { ClientRecord } from "./outbox.ts"
 import type { QueryObject } from "./query-string.ts"

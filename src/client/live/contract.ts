@@ -1,6 +1,8 @@
 /** What the parts of the live client tell each other. */
 
 import type { ChannelOptions, ChannelState } from "../channel-types.ts"
+import type { ListRequest } from "../list-request.ts"
+import type { LiveState } from "../live-types.ts"
 import type { ClientRecord } from "../outbox.ts"
 import type { ProblemError } from "../problem.ts"
 import type { QueryObject } from "../query-string.ts"
@@ -59,4 +61,16 @@ export interface LiveConnection {
   follow(collection: string, query: QueryObject, listener: QueryListener): Subscription
   join(channel: string, options: ChannelOptions, state: Value<ChannelState>): JoinedChannel
   close(): void
+}
+
+/** What a list needs of its collection. */
+export interface CollectionReads {
+  readonly name: string
+  list(query: QueryObject, options: { readonly signal: AbortSignal }): ListRequest<ClientRecord>
+}
+
+export interface ListClient {
+  readonly connection: LiveConnection
+  /** Keeps the value as the list is, until it is ended. */
+  open(collection: CollectionReads, query: QueryObject, value: Value<LiveState<ClientRecord>>): { end(): void }
 }

@@ -1,11 +1,9 @@
 /** A list that follows the collection's changes. */
 
-import type { ProblemError } from "../problem.ts"
 import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
 import type { LiveConnection } from "./contract.ts"
-import type { OpenList } from "./lists.ts"
 import { lay } from "./overlay.ts"
-import { relationsOf, show } from "./shown.ts"
+import { clear, type OpenList, relationsOf, show } from "./shown.ts"
 import { Window } from "./window.ts"
 
 const STANDARD_LIMIT = 100
@@ -14,59 +12,68 @@ const MOST_RECORDS = 1_000
 const SPARE = 5
 const ASK_EVERY_MS = 1_000
 
-/** @param refused The list isn't kept any more. @returns Ends it. */
-export function followList(
-  connection: LiveConnection,
-  { collection, query, outbox, value }: OpenList,
-  refused: (problem: ProblemError) => void,
-): () => void {
+/** @param notLive The collection isn't; nothing is kept any more. @returns Ends it. */
+export function followList(connection: LiveConnection, list: OpenList, notLive: () => void): () => void {
+  const { collection, query, outbox } = list
   const limit = typeof query.limit === "number" ? query.limit : STANDARD_LIMIT
   const filter = JSON.parse(jsonText(filterOf(query))) as QueryObject
-  const window_ = new Window(filter, relationsOf(query), limit + SPARE)
+  let window_ = newWindow()
   let sortKeys = String(query.sort ?? "").split(",")
   let isConnected = true
   let isLoaded = false
   let isAsking = true
   let askedAt = Date.now()
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let asking: ReturnType<typeof setTimeout> | undefined
   let isDue = false
   let isEnded = false
 
   const subscription = connection.follow(collection.name, wanted(), {
     take(message) {
-      if (message.type === "snapshot") {
+      if (message.type === "change") window_.takeChange(message)
+      else {
         isAsking = false
         sortKeys = message.sort.split(",")
         window_.takeSnapshot(message)
-        if (lacksKeys(message.data[0])) return ask()
-        isLoaded = true
-      } else window_.takeChange(message)
-      later()
+        isLoaded = !lacksKeys(message.data[0])
+        if (!isLoaded) ask()
+      }
+      updateSoon()
     },
     fail(problem) {
-      if (problem.retryAfter !== undefined) return
-      end()
-      refused(problem)
+      if (problem.code === "not_found") {
+        end()
+        notLive()
+      } else if (problem.retryAfter === undefined && problem.status < 500) {
+        forget()
+        clear(list, problem)
+      }
     },
     connected(isNow) {
       isConnected = isNow
-      later()
+      updateSoon()
+    },
+    forget() {
+      forget()
+      clear(list)
     },
   })
-  const stop = outbox.subscribe((written) => {
+  const stopWrites = outbox.subscribe((written) => {
     for (const one of written) if (one.write.collection === collection.name) window_.write(one)
     update()
   })
+
+  function newWindow(): Window {
+    return new Window(filter, relationsOf(query), limit + SPARE)
+  }
 
   /** With the fields that it takes to keep the list in order. */
   function wanted(): QueryObject {
     const isUsual = Number.isInteger(limit) && limit > 0 && limit <= MOST_RECORDS
     const names = ["id", "version", ...sortKeys.map((key) => key.replace("-", "")).filter(Boolean)]
-    const fields = Array.isArray(query.fields) && [...new Set([...query.fields, ...names])]
     return {
       ...query,
       limit: isUsual ? Math.min(limit + SPARE, MOST_RECORDS) : query.limit,
-      ...(fields && { fields }),
+      ...(Array.isArray(query.fields) && { fields: [...new Set([...query.fields, ...names])] }),
     }
   }
 
@@ -77,12 +84,12 @@ export function followList(
   function ask(): void {
     isAsking = true
     askedAt = Date.now()
-    timer = undefined
+    asking = undefined
     subscription.ask(wanted())
   }
 
   /** Once for all that comes at the same time. */
-  function later(): void {
+  function updateSoon(): void {
     if (!isDue) queueMicrotask(update)
     isDue = true
   }
@@ -92,22 +99,27 @@ export function followList(
     if (!isLoaded || isEnded) return
     const pending = outbox.pendingOf(collection.name)
     const records = [...lay(window_.records, pending, filter).values()]
-    for (const record of records) if (record.version === 0) window_.order.see(record)
+    for (const record of records) window_.order.see(record)
     const known = records.filter((record) => window_.isKnown(record)).sort(window_.order.compare)
-    show(value, {
-      data: known.slice(0, limit).map((record) => (record.version === 0 ? window_.complete(record) : record)),
+    show(list, {
+      data: known.slice(0, limit).map((record) => window_.complete(record)),
       status: isConnected ? "live" : "offline",
       hasMore: known.length > limit || window_.horizon !== undefined,
       pending,
     })
     const isShort = window_.horizon !== undefined && window_.records.size < limit
-    if (isShort && !isAsking) timer ??= setTimeout(ask, askedAt + ASK_EVERY_MS - Date.now())
+    if (isShort && !isAsking) asking ??= setTimeout(ask, askedAt + ASK_EVERY_MS - Date.now())
+  }
+
+  function forget(): void {
+    isLoaded = false
+    window_ = newWindow()
   }
 
   function end(): void {
     isEnded = true
-    clearTimeout(timer)
-    stop()
+    clearTimeout(asking)
+    stopWrites()
     subscription.end()
   }
   return end

@@ -4,7 +4,8 @@ import type { Http } from "../http.ts"
 import type { Outbox } from "../outbox.ts"
 import type { Session } from "../session.ts"
 import { createConnection } from "./connection.ts"
-import { createLists, type ListClient } from "./lists.ts"
+import type { ListClient } from "./contract.ts"
+import { createLists } from "./lists.ts"
 
 export interface LiveParts {
   readonly http: Http
@@ -14,5 +15,5 @@ export interface LiveParts {
 }
 
 export function openLive(parts: LiveParts): ListClient {
-  return createLists(createConnection(parts), parts.outbox)
+  return createLists(createConnection(parts), parts.outbox, parts.session.user)
 }

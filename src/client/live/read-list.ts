@@ -2,61 +2,77 @@
 
 import { watchNetwork } from "../network.ts"
 import type { ClientRecord } from "../outbox.ts"
-import { isProblem, type ProblemError } from "../problem.ts"
+import { isProblem } from "../problem.ts"
 import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
-import type { OpenList } from "./lists.ts"
 import { lay } from "./overlay.ts"
-import { relationsOf, show } from "./shown.ts"
+import { clear, type OpenList, relationsOf, show } from "./shown.ts"
 import { Window } from "./window.ts"
 
 const STANDARD_LIMIT = 20
 
 /** @returns Ends it. */
-export function readList({ collection, query, outbox, value }: OpenList): () => void {
+export function readList(list: OpenList): () => void {
+  const { collection, query, outbox, user } = list
   const filter = JSON.parse(jsonText(filterOf(query))) as QueryObject
-  const window_ = new Window(filter, relationsOf(query), Number.POSITIVE_INFINITY)
+  let window_ = newWindow()
+  let userId = user.get()?.id
   let reading: AbortController | undefined
-  let problem: ProblemError | undefined
+  let listed: readonly string[] = []
+  let hasMore = false
   let isLoaded = false
   let isStale = false
-  let hasMore = false
-  let listed: readonly string[] = []
+  let hasFailed = false
 
-  const stopWrites = outbox.subscribe((written) => {
-    for (const one of written) {
-      if (one.write.collection !== collection.name) continue
-      window_.write(one)
-      isStale = true
-    }
-    update()
-    if (isStale && outbox.pendingOf(collection.name).length === 0) void read()
-  })
-  const stopNetwork = watchNetwork(() => {
-    if (problem) void read()
-  })
+  const stops = [
+    outbox.subscribe((written) => {
+      for (const one of written) {
+        if (one.write.collection !== collection.name) continue
+        window_.write(one)
+        isStale = true
+      }
+      update()
+      if (isStale && outbox.pendingOf(collection.name).length === 0) void read()
+    }),
+    watchNetwork(() => {
+      if (hasFailed) void read()
+    }),
+    user.subscribe(() => {
+      if (user.get()?.id === userId) return
+      userId = user.get()?.id
+      isLoaded = false
+      window_ = newWindow()
+      clear(list)
+      void read()
+    }),
+  ]
   void read()
+
+  function newWindow(): Window {
+    return new Window(filter, relationsOf(query), Number.POSITIVE_INFINITY)
+  }
 
   async function read(): Promise<void> {
     isStale = false
     reading?.abort()
-    const own = new AbortController()
-    reading = own
+    reading = new AbortController()
+    const { signal } = reading
     try {
-      const page = await collection.list(query, { signal: own.signal })
-      if (own.signal.aborted) return
-      problem = undefined
-      hasMore = page.page.next !== null
-      isLoaded = true
-      listed = page.data.map(({ id }) => id)
+      const { data, page } = await collection.list(query, { signal })
+      if (signal.aborted) return
       const sort = query.sort === undefined || query.q !== undefined ? "" : `${query.sort},id`
-      window_.takeSnapshot({ type: "snapshot", ...page, sort })
+      window_.takeSnapshot({ type: "snapshot", data, page, sort })
+      listed = data.map(({ id }) => id)
+      hasMore = page.next !== null
+      isLoaded = true
+      hasFailed = false
       update()
     } catch (error) {
-      if (own.signal.aborted) return
+      if (signal.aborted) return
       if (!isProblem(error)) throw error
-      problem = error
-      const isLost = isProblem(error, "unreachable") && isLoaded
-      value.set({ ...value.get(), ...(isLost ? { status: "offline" } : { data: [], status: "failed", problem }) })
+      hasFailed = true
+      if (isLoaded && isProblem(error, "unreachable")) return update()
+      isLoaded = false
+      clear(list, error)
     }
   }
 
@@ -67,9 +83,9 @@ export function readList({ collection, query, outbox, value }: OpenList): () => 
     const data = listed.flatMap((id) => records.get(id) ?? [])
     for (const record of records.values()) if (!listed.includes(record.id)) insert(data, record)
     const limit = typeof query.limit === "number" ? query.limit : STANDARD_LIMIT
-    show(value, {
-      data: data.slice(0, limit),
-      status: problem ? "offline" : "static",
+    show(list, {
+      data: data.slice(0, limit).map((record) => window_.complete(record)),
+      status: hasFailed ? "offline" : "static",
       hasMore: hasMore || data.length > limit,
       pending,
     })
@@ -81,12 +97,11 @@ export function readList({ collection, query, outbox, value }: OpenList): () => 
     if (names[0] === "" || query.after !== undefined || query.before !== undefined) return
     window_.order.see(record)
     const place = data.findIndex((other) => compare(record, other) < 0)
-    if (place >= 0 || !hasMore) data.splice(place >= 0 ? place : data.length, 0, window_.complete(record))
+    if (place >= 0 || !hasMore) data.splice(place >= 0 ? place : data.length, 0, record)
   }
 
   return () => {
     reading?.abort()
-    stopWrites()
-    stopNetwork()
+    for (const stop of stops) stop()
   }
 }

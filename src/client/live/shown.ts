@@ -1,9 +1,20 @@
 /** The state of a list as it is shown, in which what hasn't changed stays the same object. */
 
 import type { LiveState } from "../live-types.ts"
-import type { ClientRecord, Write } from "../outbox.ts"
+import type { ClientRecord, Outbox, Write } from "../outbox.ts"
+import type { ProblemError } from "../problem.ts"
 import type { QueryObject } from "../query-string.ts"
-import type { Value } from "../store.ts"
+import type { Store, Value } from "../store.ts"
+import type { CollectionReads } from "./contract.ts"
+
+/** A list that is kept. */
+export interface OpenList {
+  readonly collection: CollectionReads
+  readonly query: QueryObject
+  readonly outbox: Outbox
+  readonly user: Store<{ readonly id: string } | null>
+  readonly value: Value<LiveState<ClientRecord>>
+}
 
 interface Shown {
   readonly data: readonly ClientRecord[]
@@ -12,7 +23,7 @@ interface Shown {
   readonly pending: readonly Write[]
 }
 
-export function show(value: Value<LiveState<ClientRecord>>, { data, status, hasMore, pending }: Shown): void {
+export function show({ value }: OpenList, { data, status, hasMore, pending }: Shown): void {
   const before = value.get()
   const ids = new Set(pending.map(({ id }) => id))
   const after = {
@@ -23,6 +34,12 @@ export function show(value: Value<LiveState<ClientRecord>>, { data, status, hasM
     pending: isSame([...before.pending], [...ids]) ? before.pending : ids,
   }
   if (!isSame(Object.values(before), Object.values(after))) value.set(after)
+}
+
+/** Nothing is known any more: for the problem, or as long as it is asked for. */
+export function clear({ value }: OpenList, problem?: ProblemError): void {
+  const status = problem ? "failed" : "loading"
+  value.set({ data: [], status, problem, hasMore: false, pending: value.get().pending })
 }
 
 /** Names of the relations that the records have expanded. */

@@ -22,6 +22,7 @@ export class Window {
   #recent: Written[] = []
   /** By id, own writes have taken it out: older versions than this are passed over. */
   readonly #gone = new Map<string, number>()
+  readonly #complete = new WeakMap<ClientRecord, ClientRecord>()
 
   /**
    * @param relations Those that the records have expanded.
@@ -62,7 +63,7 @@ export class Window {
     const { write, record, bookmark } = written
     const known = this.records.get(write.id)
     const isNews = bookmark > this.#seen
-    this.#recent = [...this.#recent.filter((other) => other !== written && other.bookmark > this.#seen)]
+    this.#recent = this.#recent.filter((other) => other !== written && other.bookmark > this.#seen)
     if (isNews) this.#recent = [...this.#recent, written].slice(-MOST_RECENT)
     if (record?.updatedAt === undefined) {
       if (known && isNews) this.#takeOut(write.id, record ? versionOf(record) : Number.POSITIVE_INFINITY)
@@ -72,19 +73,26 @@ export class Window {
     const full = { ...known, ...record }
     const verdict = matches(this.#filter, full)
     if (verdict === false) this.#takeOut(write.id, versionOf(record))
-    else if (verdict || known) this.#put(known ? full : this.complete(full))
+    else if (verdict || known) this.#put(known ? full : this.#fill(full))
   }
 
-  /** A record that was made here, with the fields that others have. */
+  /** What was made here gets the fields that others have. */
   complete(record: ClientRecord): ClientRecord {
-    const [other] = this.records.values()
-    const names = [...this.#relations, ...Object.keys(other ?? {})]
-    const blank = Object.fromEntries(names.map((name) => [name, Array.isArray(other?.[name]) ? [] : null]))
-    return { ...blank, ...record }
+    if (record.version !== 0) return record
+    const full = this.#complete.get(record) ?? this.#fill(record)
+    this.#complete.set(record, full)
+    return full
   }
 
   isKnown(record: ClientRecord): boolean {
     return !this.horizon || this.order.compare(record, this.horizon) <= 0
+  }
+
+  #fill(record: ClientRecord): ClientRecord {
+    const [other] = this.records.values()
+    const names = [...this.#relations, ...Object.keys(other ?? {})]
+    const blank = Object.fromEntries(names.map((name) => [name, Array.isArray(other?.[name]) ? [] : null]))
+    return { ...blank, ...record }
   }
 
   #takeOut(id: string, version: number): void {
