@@ -34,7 +34,7 @@ function begin() {
   showIntent()
   showProviders()
   showLocalHints()
-  find("#passkey").hidden = !globalThis.PublicKeyCredential
+  offerPasskeys()
 }
 
 onSubmit(form, ({ name }) =>
@@ -48,30 +48,30 @@ onSubmit(form, ({ name }) =>
 )
 
 onSubmit(find("#code-form"), ({ code }, codeForm) =>
-  patiently(codeForm, async () => goOn(await auth.redeemEmailCode({ email: email.value.trim(), code }))),
+  patiently(codeForm, async () => goOn(await auth.signInWithCode({ email: email.value.trim(), code }))),
 )
 
 onSubmit(find("#factor-form"), ({ code }, factorForm) =>
-  patiently(factorForm, async () => goOn(await auth.mfa({ ticket, method: factor, code: code.trim() }))),
+  patiently(factorForm, async () => goOn(await auth.verifySecondFactor({ ticket, method: factor, code: code.trim() }))),
 )
 
 form.addEventListener("change", ({ target }) => target.name === "intent" && showIntent())
-find("#passkey").addEventListener("click", () => attempt(async () => goOn(await auth.signInWithPasskey())))
+find("#passkey").addEventListener("click", () => attempt(async () => goOn(await auth.passkeys.signIn())))
 find("#send-code").addEventListener("click", () =>
   attempt(async () => {
-    await auth.sendEmailCode({ email: givenEmail() })
+    await auth.sendCode(givenEmail())
     showStep("code")
   }),
 )
 find("#send-link").addEventListener("click", () =>
   attempt(async () => {
-    await auth.sendEmailLink({ email: givenEmail(), redirectTo: backUrl() })
+    await auth.sendLink(givenEmail(), { redirectTo: backUrl() })
     showSent("link")
   }),
 )
 find("#forgot").addEventListener("click", () =>
   attempt(async () => {
-    await auth.forgotPassword({ email: givenEmail() })
+    await auth.forgotPassword(givenEmail())
     showSent("forgot")
   }),
 )
@@ -98,6 +98,16 @@ function takeTicket() {
   const mfa = JSON.parse(sessionStorage.getItem("mfa"))
   sessionStorage.removeItem("mfa")
   if (mfa) goOn({ mfa })
+}
+
+/** By the button, and among what the browser suggests in the field for the address. */
+async function offerPasskeys() {
+  if (!auth.passkeys.isSupported()) return
+  find("#passkey").hidden = false
+  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return
+  await auth.passkeys.signIn({ autofill: true }).then(goOn, (error) => {
+    if (!isProblem(error, "cancelled", "unreachable")) showProblem(form, error)
+  })
 }
 
 /** Providers that the API has secrets of; in most local work there are none. */
@@ -158,7 +168,7 @@ async function attempt(work) {
   try {
     await patiently(form, work)
   } catch (error) {
-    if (!(error instanceof MissingEmail) && error.name !== "NotAllowedError") showProblem(form, error)
+    if (!(error instanceof MissingEmail) && !isProblem(error, "cancelled", "popup_closed")) showProblem(form, error)
   }
 }
 
