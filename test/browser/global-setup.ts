@@ -1,12 +1,13 @@
 /** The shop's production bundle with its films and its pages, started once for all browser tests. */
 
-import { mkdtemp, rm } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import type { TestProject } from "vitest/node"
 import { createTestHarness } from "wrangler"
-import { buildClientAssets } from "../../scripts/client-assets.ts"
+import { bundleClient } from "../../scripts/client-assets.ts"
 import { copyDocsAssets } from "../../scripts/docs-assets.ts"
+import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 import { seedFilms } from "../../scripts/seed-films.ts"
 import { runWrangler } from "../../scripts/wrangler.ts"
 import { freePort } from "../node/dev-fixture.ts"
@@ -33,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const sitePort = await freePort()
   const folder = await mkdtemp(join(tmpdir(), "selvedge-browser-shop-"))
   const configPath = await writeWorker(folder, `http://localhost:${sitePort}`, `http://127.0.0.1:${sitePort}`)
-  await Promise.all([buildClientAssets(), copyDocsAssets()])
+  await copySite(folder, configPath)
   const prebuiltWorkerDir = join(folder, "bundle")
   const run = await runWrangler([
     "deploy",
@@ -59,6 +60,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.close()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Pages of its own, so that nothing changes under a test; with the client of these sources. */
+async function copySite(folder: string, configPath: string): Promise<void> {
+  const [site, copy] = [join(PROJECT_ROOT, "public"), join(folder, "public")]
+  const built = /selvedge(\.js|-assets)/
+  await copyDocsAssets()
+  await cp(site, copy, { recursive: true, filter: (path) => !built.test(path) })
+  for (const { path, code } of await bundleClient()) {
+    await mkdir(dirname(join(copy, path)), { recursive: true })
+    await writeFile(join(copy, path), code)
+  }
+  const config = await readFile(configPath, "utf8")
+  await writeFile(configPath, config.replace(JSON.stringify(site), JSON.stringify(copy)))
 }
 
 /** The first admin of a shop is made by whoever holds its database. */
