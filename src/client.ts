@@ -170,11 +170,15 @@ export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> & {
 export function createClient<B extends AnyBackend = AnyBackend>(url?: string, options: ClientOptions = {}): Client<B> {
   const http = new Http({ base: originOf(url), fetch: options.fetch ?? ((...request) => fetch(...request)) })
   const session = new Session({ http, keeping: options.storage ?? "local", token: options.token })
-  const outbox = new Outbox(http, () => session.user.get()?.id)
+  const outbox = new Outbox(http, session.user)
   let live: Promise<ListClient> | undefined
   const load = () => {
-    live ??= import("./client/live/open.ts").then(({ openLive }) =>
-      openLive({ http, session, outbox, webSocket: options.webSocket }),
+    live ??= import("./client/live/open.ts").then(
+      ({ openLive }) => openLive({ http, session, outbox, webSocket: options.webSocket }),
+      (error: unknown) => {
+        live = undefined
+        throw error
+      },
     )
     return live
   }

@@ -6,7 +6,7 @@ import type { ListClient } from "./live/contract.ts"
 import { watchList } from "./live-entry.ts"
 import type { LiveState } from "./live-types.ts"
 import type { ClientRecord, Outbox, Write } from "./outbox.ts"
-import { type QueryObject, queryString } from "./query-string.ts"
+import { jsonText, type QueryObject, queryString } from "./query-string.ts"
 import { newRecordId } from "./record-id.ts"
 import type { Store } from "./store.ts"
 
@@ -121,8 +121,10 @@ export class Collection {
 
   #operation(method: string, kind: Write["kind"], target: Target, body?: Values, path?: string): Operation {
     const [id, ifVersion] = typeof target === "string" ? [target] : [target.id, target.version]
-    const write = { kind, collection: this.name, id, values: body ?? {}, ifVersion }
-    return { write, method, path: path ?? `/v1/${this.name}/${encodeURIComponent(id)}`, ...(body && { body }) }
+    // as it is now: whoever wrote it may change it while it waits
+    const values = JSON.parse(jsonText(body ?? {})) as Values
+    const write = { kind, collection: this.name, id, values, ifVersion }
+    return { write, method, path: path ?? `/v1/${this.name}/${encodeURIComponent(id)}`, ...(body && { body: values }) }
   }
 
   async #submit(operation: Operation, { signal }: CallOptions = {}): Promise<ClientRecord | undefined> {
@@ -149,22 +151,28 @@ export async function runBatch(
   { signal }: CallOptions = {},
 ): Promise<readonly (ClientRecord | undefined)[]> {
   const key = crypto.randomUUID()
+  const writes = operations.map(({ write }) => write)
+  // of several writes to one record the first asks for its version: for the next it has moved on
+  const isFirst = writes.map(
+    ({ collection, id }, i) => writes.findIndex((other) => other.collection === collection && other.id === id) === i,
+  )
   return outbox.submit(
-    operations.map(({ write }) => write),
+    writes,
     (versionOf) => ({
       method: "POST",
       path: "/v1/batch",
       key,
       body: {
-        operations: operations.map(({ write, method, path, body }) => ({
+        operations: operations.map(({ write, method, path, body }, i) => ({
           method,
           path,
           body,
-          headers: ifMatch(versionOf(write)),
+          headers: isFirst[i] ? ifMatch(versionOf(write)) : {},
         })),
       },
     }),
-    (answer) => (answer as { results: readonly { body?: ClientRecord }[] }).results.map(({ body }) => body),
+    (answer) =>
+      (answer as { results: readonly { body?: ClientRecord | null }[] }).results.map(({ body }) => body ?? undefined),
     signal,
   )
 }

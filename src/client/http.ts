@@ -14,6 +14,12 @@ const ANSWER_WITHIN_MS = 30_000
 const MOST_KEPT = 100
 /** Nothing has happened, or the idempotency key tells that it has. */
 const PASSING = [429, 502, 503, 504]
+/** From here on it is the edge that couldn't reach the server. */
+const OF_EDGE = 520
+/** Happen as often as one likes. */
+const READING = ["GET", "HEAD"]
+/** What the API gives is JSON: a page is of somebody on the way, such as a hotel that asks to sign in. */
+const NOT_OURS = /html|json/
 
 export interface Call {
   readonly method: string
@@ -53,6 +59,8 @@ export interface HttpOptions {
 }
 
 interface Kept {
+  /** Whose answer it is: what somebody else may see, or the same one with other roles, may differ. */
+  readonly token: string | undefined
   readonly etag: string
   readonly text: string
 }
@@ -61,7 +69,7 @@ export class Http {
   readonly base: string
   credentials: Credentials = { token: async () => undefined, renew: async () => undefined }
   readonly fetch: typeof fetch
-  #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, Kept>()
   #bookmark = ""
 
   constructor({ base, fetch }: HttpOptions) {
@@ -80,9 +88,9 @@ export class Http {
     if (bookmark && bookmark > this.#bookmark) this.#bookmark = bookmark
   }
 
-  /** Answers that were kept may be another caller's. */
+  /** Nobody who asks from now on may see them. */
   forgetAnswers(): void {
-    this.#kept = new Map() // those on their way find the old one
+    this.#kept.clear()
   }
 
   /** Who writes and goes on to another page of the site finds it written there. */
@@ -97,13 +105,14 @@ export class Http {
 
   /** @throws ProblemError for a refusal, or `unreachable`; the signal's reason when it is aborted. */
   async send(call: Call): Promise<Answer> {
-    const mayRepeat = call.method === "GET" || call.key !== undefined
+    const mayRepeat = READING.includes(call.method) || call.key !== undefined
+    const text = call.body === undefined ? undefined : jsonText(call.body)
     let refused: { readonly token: string; readonly answer: ProblemError } | undefined
     for (let tries = 1; ; tries++) {
-      const token = call.anonymous ? undefined : await this.#tokenAfter(refused?.token)
+      const token = call.anonymous ? undefined : await unlessAborted(this.#tokenAfter(refused?.token), call.signal)
       if (refused && token === undefined) throw refused.answer // as nobody it would be another request
       call.check?.()
-      const answer = await this.#try(call, token).catch((cause: unknown) => {
+      const answer = await this.#try(call, text, token).catch((cause: unknown) => {
         call.signal?.throwIfAborted()
         return unreachable(cause)
       })
@@ -120,40 +129,65 @@ export class Http {
   }
 
   /** @returns A refusal as a value: whether it is the last word is for the caller to say. */
-  async #try(call: Call, token: string | undefined): Promise<Answer | ProblemError> {
-    const { method, path, body, key } = call
-    const keptUnder = `${token === undefined} ${path}`
-    const answers = this.#kept
-    const kept = method === "GET" ? answers.get(keptUnder) : undefined
-    const init = {
+  async #try(call: Call, sent: string | undefined, token: string | undefined): Promise<Answer | ProblemError> {
+    const { method, path, key } = call
+    const found = method === "GET" ? this.#kept.get(path) : undefined
+    const kept = found?.token === token ? found : undefined
+    const { response, text } = await this.#fetchWithin(ANSWER_WITHIN_MS, path, call.signal, {
       method,
-      signal: within(ANSWER_WITHIN_MS, call.signal),
       ...(browser.document && { credentials: call.cookies ? "include" : "omit" }),
       headers: {
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(sent !== undefined && { "Content-Type": "application/json" }),
         ...(key !== undefined && { "Idempotency-Key": key }),
         ...(this.#bookmark !== "" && { "Selvedge-Bookmark": this.#bookmark }),
         ...(kept && { "If-None-Match": kept.etag }),
         ...call.headers,
       },
-      ...(body !== undefined && { body: jsonText(body) }),
-    }
-    const response = await this.fetch(this.base + path, init)
+      ...(sent !== undefined && { body: sent }),
+    })
     const { status, headers } = response
-    const text = await response.text()
-    if (!response.ok && status !== 304) return problemOf(status, parse(text), retryAfterOf(headers))
     this.sawBookmark(headers.get("Selvedge-Bookmark"))
-    if (method !== "GET") this.#nextPages((storage, name) => storage.setItem(name, this.#bookmark))
-    if (method === "GET" && status !== 304) keep(answers, keptUnder, headers.get("ETag"), text)
-    return { status, headers, body: parse(kept && status === 304 ? kept.text : text) }
+    if (!READING.includes(method)) this.#nextPages((storage, name) => storage.setItem(name, this.#bookmark))
+    if (status === 304 && kept) return { status, headers, body: parse(kept.text) }
+    const body = parse(text)
+    if (!response.ok) return problemOf(status, body, retryAfterOf(headers))
+    if (body === undefined && NOT_OURS.test(headers.get("Content-Type") ?? "")) return unreachable(text)
+    if (method === "GET") this.#keep(path, headers.get("ETag"), text, token)
+    return { status, headers, body }
+  }
+
+  /** Until the whole answer is there. */
+  async #fetchWithin(ms: number, path: string, signal: AbortSignal | undefined, init: RequestInit) {
+    const own = new AbortController()
+    const abort = () => own.abort(signal?.reason)
+    const timer = setTimeout(abort, ms)
+    signal?.addEventListener("abort", abort)
+    if (signal?.aborted) abort()
+    try {
+      const response = await this.fetch(this.base + path, { ...init, signal: own.signal })
+      return { response, text: await response.text() }
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener("abort", abort)
+    }
+  }
+
+  #keep(path: string, etag: string | null, text: string, token: string | undefined): void {
+    this.#kept.delete(path)
+    if (etag !== null) this.#kept.set(path, { etag, text, token })
+    if (this.#kept.size > MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!)
   }
 }
 
-function keep(answers: Map<string, Kept>, path: string, etag: string | null, text: string): void {
-  answers.delete(path)
-  if (etag !== null) answers.set(path, { etag, text })
-  if (answers.size > MOST_KEPT) answers.delete(answers.keys().next().value!)
+function unlessAborted<V>(promise: Promise<V>, signal: AbortSignal | undefined): Promise<V> {
+  if (!signal) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener("abort", abort)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+  })
 }
 
 /** Resolves after the time, or rejects when the signal is aborted. */
@@ -178,21 +212,18 @@ export function backoffMs(tries: number): number {
 
 export function isPassing({ status, code, retryAfter = 0 }: ProblemError): boolean {
   if (retryAfter > MOST_RETRY_AFTER_S) return false
-  return status === 0 || PASSING.includes(status) || code === "idempotency_in_progress"
+  return status === 0 || PASSING.includes(status) || status >= OF_EDGE || code === "idempotency_in_progress"
 }
 
 function waitMs({ retryAfter }: ProblemError, tries: number): number {
   return retryAfter === undefined ? backoffMs(tries) : retryAfter * 1_000 + Math.random() * FIRST_WAIT_MS
 }
 
-function within(ms: number, signal: AbortSignal | undefined): AbortSignal {
-  const late = AbortSignal.timeout(ms)
-  return signal ? AbortSignal.any([signal, late]) : late
-}
-
 function retryAfterOf(headers: Headers): number | undefined {
-  const seconds = Number(headers.get("Retry-After") ?? Number.NaN)
-  return Number.isFinite(seconds) ? seconds : undefined
+  const text = headers.get("Retry-After")
+  if (!text) return undefined
+  const seconds = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000
+  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds)
 }
 
 function parse(text: string): unknown {

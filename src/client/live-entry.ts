@@ -1,9 +1,11 @@
 /** Lists and channels before the live part of the client is there: it is loaded when the first one is wanted. */
 
 import type { ChannelOptions, ChannelRoom, ChannelState } from "./channel-types.ts"
+import { backoffMs, pause } from "./http.ts"
 import type { CollectionReads, ListClient } from "./live/contract.ts"
 import type { LiveState } from "./live-types.ts"
 import type { ClientRecord } from "./outbox.ts"
+import { unreachable } from "./problem.ts"
 import type { QueryObject } from "./query-string.ts"
 import { type Store, Value } from "./store.ts"
 
@@ -16,6 +18,8 @@ const LOADING: LiveState<ClientRecord> = {
 }
 const JOINING: ChannelState = { status: "joining", problem: undefined, messages: [], members: [] }
 
+const MOST_TRIES = 8
+
 /** A list while somebody subscribes. */
 export function watchList(
   load: () => Promise<ListClient>,
@@ -27,9 +31,12 @@ export function watchList(
   function begin(): () => void {
     let isWanted = true
     let list: { end(): void } | undefined
-    void load().then((client) => {
-      if (isWanted) list = client.open(collection, query, value)
-    })
+    loaded(load).then(
+      (client) => {
+        if (isWanted) list = client.open(collection, query, value)
+      },
+      (cause) => value.set({ ...value.get(), status: "failed", problem: unreachable(cause) }),
+    )
     return () => {
       isWanted = false
       list?.end()
@@ -52,12 +59,33 @@ export function watchList(
 
 export function joinChannel(load: () => Promise<ListClient>, name: string, options: ChannelOptions): ChannelRoom {
   const value = new Value(JOINING)
-  const joined = load().then((client) => client.connection.join(name, options, value))
+  const joined = loaded(load).then((client) => client.connection.join(name, options, value))
+  joined.catch((cause) => value.set({ ...JOINING, status: "failed", problem: unreachable(cause) }))
   return {
     get: () => value.get(),
     subscribe: (changed) => value.subscribe(changed),
     publish: async (event, data) => (await joined).publish(event, data),
-    present: (data) => void joined.then((channel) => channel.present(data)),
-    leave: () => void joined.then((channel) => channel.leave()),
+    present: (data) =>
+      void joined.then(
+        (channel) => channel.present(data),
+        () => undefined,
+      ),
+    leave: () =>
+      void joined.then(
+        (channel) => channel.leave(),
+        () => undefined,
+      ),
+  }
+}
+
+/** The live part of the client is a file of its own, which a bad network may keep away for a while. */
+async function loaded(load: () => Promise<ListClient>): Promise<ListClient> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await load()
+    } catch (error) {
+      if (tries === MOST_TRIES) throw error
+      await pause(backoffMs(tries))
+    }
   }
 }

@@ -1,12 +1,14 @@
 /** Writes on their way: shown at once, sent one after the other, kept while there is no network. */
 
-import { backoffMs, type Call, type Http, pause } from "./http.ts"
+import { type Answer, backoffMs, type Call, type Http, isPassing, pause } from "./http.ts"
 import { isOnline, watchNetwork } from "./network.ts"
 import { isProblem, ProblemError } from "./problem.ts"
-import { call, Value } from "./store.ts"
+import { call, type Store, Value } from "./store.ts"
 
 /** How long a write is tried while the browser believes that there is a network. */
 const PATIENCE_MS = 120_000
+/** Versions that own writes have made. */
+const MOST_SUCCESSORS = 1_000
 
 export type ClientRecord = Readonly<Record<string, unknown>> & { readonly id: string }
 
@@ -15,8 +17,9 @@ export interface Write {
   readonly kind: "create" | "update" | "replace" | "delete"
   readonly collection: string
   readonly id: string
+  /** As JSON has them. */
   readonly values: Readonly<Record<string, unknown>>
-  /** The version that the record must still have. */
+  /** The version that the record must still have; 0 is of an own create that had no answer. */
   readonly ifVersion?: number | undefined
 }
 
@@ -29,7 +32,10 @@ export interface Written {
 }
 
 export interface OutboxState {
-  /** Writes that have no answer yet. */
+  /**
+   * Writes that have no answer yet. They are kept in memory alone: a page that minds can ask before it is left, by a
+   * listener of `beforeunload` while there are any.
+   */
   readonly pending: number
   readonly isOnline: boolean
 }
@@ -47,9 +53,9 @@ interface Entry {
   readonly signal: AbortSignal | undefined
   /** The user that it is written by. */
   readonly by: string | undefined
-  readonly since: number
   resolve(records: readonly (ClientRecord | undefined)[]): void
   reject(reason: unknown): void
+  aborted(): void
 }
 
 type Listener = (written: readonly Written[]) => void
@@ -57,19 +63,22 @@ type Listener = (written: readonly Written[]) => void
 export class Outbox {
   readonly state = new Value<OutboxState>({ pending: 0, isOnline: isOnline() })
   readonly #http: Http
-  readonly #userId: () => string | undefined
+  readonly #user: Store<{ readonly id: string } | null>
   readonly #entries: Entry[] = []
   readonly #listeners = new Set<Listener>()
-  /** By id and version, the version that an own write has made of it. */
+  /** By record and version, the version that an own write has made of it. */
   readonly #successors = new Map<string, number>()
   #isSending = false
-  #wake = new AbortController()
+  #resting = new AbortController()
 
-  constructor(http: Http, userId: () => string | undefined) {
+  constructor(http: Http, user: Store<{ readonly id: string } | null>) {
     this.#http = http
-    this.#userId = userId
+    this.#user = user
+    user.subscribe(() => {
+      for (const entry of [...this.#entries]) if (!this.#isTheirs(entry)) this.#withdraw(entry, signedOut())
+    })
     watchNetwork(() => {
-      this.#wake.abort()
+      this.#resting.abort()
       this.#tell([])
     })
   }
@@ -87,7 +96,10 @@ export class Outbox {
     return this.#entries.flatMap(({ writes }) => writes.filter((write) => write.collection === collection))
   }
 
-  /** @throws ProblemError for a refusal; the signal's reason when it is aborted. */
+  /**
+   * @param signal What is aborted before it is sent never is; under way it may happen or not.
+   * @throws ProblemError for a refusal; the signal's reason when it is aborted.
+   */
   submit(
     writes: readonly Write[],
     makeCall: MakeCall,
@@ -96,10 +108,11 @@ export class Outbox {
   ): Promise<readonly (ClientRecord | undefined)[]> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
-      const by = this.#userId()
-      const entry: Entry = { writes, makeCall, readAnswer, signal, by, since: Date.now(), resolve, reject }
+      const by = this.#user.get()?.id
+      const aborted = () => this.#withdraw(entry, signal!.reason)
+      const entry: Entry = { writes, makeCall, readAnswer, signal, by, resolve, reject, aborted }
       this.#entries.push(entry)
-      signal?.addEventListener("abort", () => this.#withdraw(entry), { once: true })
+      signal?.addEventListener("abort", aborted)
       this.#tell([])
       if (!this.#isSending) void this.#sendAll()
     })
@@ -126,64 +139,75 @@ export class Outbox {
     this.#isSending = false
   }
 
-  async #send(entry: Entry) {
+  async #send(entry: Entry): Promise<Answer> {
     const check = () => {
-      if (entry.by !== undefined && entry.by !== this.#userId()) throw signedOut()
-    }
-    for (let tries = 1; ; tries++) {
       entry.signal?.throwIfAborted()
+      if (!this.#isTheirs(entry)) throw signedOut()
+    }
+    let failingSince: number | undefined
+    for (let tries = 1; ; tries++) {
       check()
+      let waitMs = backoffMs(tries)
+      const at = Date.now()
       try {
         if (isOnline())
           return await this.#http.send({ ...entry.makeCall(this.#versionOf), signal: entry.signal, check })
+        failingSince = undefined
       } catch (error) {
-        const mayPass = isProblem(error, "unreachable") && (!isOnline() || Date.now() - entry.since < PATIENCE_MS)
-        if (!mayPass) throw error
+        if (!isProblem(error) || !isPassing(error)) throw error
+        failingSince ??= at
+        if (isOnline() && Date.now() - failingSince >= PATIENCE_MS) throw error
+        waitMs = Math.max(waitMs, (error.retryAfter ?? 0) * 1_000)
       }
-      await this.#rest(entry, tries)
+      this.#resting = new AbortController()
+      await pause(waitMs, this.#resting.signal).catch(() => undefined)
     }
   }
 
-  /** Until the network is back, or for a while. */
-  async #rest({ signal }: Entry, tries: number): Promise<void> {
-    this.#wake = new AbortController()
-    const until = signal ? AbortSignal.any([signal, this.#wake.signal]) : this.#wake.signal
-    await pause(backoffMs(tries), until).catch(() => undefined)
+  #isTheirs({ by }: Entry): boolean {
+    return by === this.#user.get()?.id
   }
 
   /** Own writes that went before have moved the version on, and nobody else's have. */
-  readonly #versionOf = ({ id, ifVersion }: Write): number | undefined => {
-    let version = ifVersion
-    for (let next = version; next !== undefined; next = this.#successors.get(`${id} ${version}`)) version = next
+  readonly #versionOf = (write: Write): number | undefined => {
+    let version = write.ifVersion
+    for (let next = version; next !== undefined; next = this.#successors.get(nameOf(write, version))) version = next
     return version
   }
 
   #remember(writes: readonly Write[], records: readonly (ClientRecord | undefined)[]): void {
     writes.forEach((write, index) => {
-      const before = this.#versionOf(write)
+      const before = write.kind === "create" ? 0 : this.#versionOf(write)
       const after = records[index]?.version
-      if (before !== undefined && typeof after === "number" && after > before)
-        this.#successors.set(`${write.id} ${before}`, after)
+      if (before === undefined || typeof after !== "number" || after <= before) return
+      this.#successors.set(nameOf(write, before), after)
+      if (this.#successors.size > MOST_SUCCESSORS) this.#successors.delete(this.#successors.keys().next().value!)
     })
   }
 
-  #withdraw(entry: Entry): void {
-    if (this.#entries.indexOf(entry) <= 0) return // the first is being sent, and hears of it by itself
+  #withdraw(entry: Entry, reason: unknown): void {
+    this.#resting.abort()
+    if (this.#entries.indexOf(entry) <= 0) return // the first is being sent, and finds out by itself
     this.#remove(entry, [])
-    entry.reject(entry.signal!.reason)
+    entry.reject(reason)
   }
 
   #remove(entry: Entry, written: readonly Written[]): void {
+    entry.signal?.removeEventListener("abort", entry.aborted)
     this.#entries.splice(this.#entries.indexOf(entry), 1)
     this.#tell(written)
   }
 
   #tell(written: readonly Written[]): void {
-    const pending = this.#entries.length
+    const pending = this.#entries.reduce((sum, { writes }) => sum + writes.length, 0)
     const before = this.state.get()
     if (before.pending !== pending || before.isOnline !== isOnline()) this.state.set({ pending, isOnline: isOnline() })
     for (const listener of [...this.#listeners]) call(() => listener(written))
   }
+}
+
+function nameOf({ collection, id }: Write, version: number | undefined): string {
+  return `${collection} ${id} ${version}`
 }
 
 function signedOut(): ProblemError {

@@ -62,11 +62,22 @@ export function unreachable(cause: unknown): ProblemError {
   return new ProblemError({ code: "unreachable", status: 0, title: "Unreachable", detail }, { cause })
 }
 
+/** Of answers that don't say it. */
+const CODES: Readonly<Record<number, KnownCode>> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not_found",
+  413: "payload_too_large",
+  429: "rate_limited",
+  503: "overloaded",
+  504: "timeout",
+}
+
 /** @param status Of an answer whose body is no problem, as a proxy may give. */
 export function problemOf(status: number, body: unknown, retryAfter?: number): ProblemError {
   const problem = (typeof body === "object" && body !== null ? body : {}) as Partial<ProblemBody>
   return new ProblemError({
-    code: status < 500 ? "invalid_query" : "internal",
+    code: CODES[status] ?? (status < 500 ? "invalid_query" : "internal"),
     title: "",
     detail: `The server answered ${status}.`,
     ...problem,
