@@ -1,81 +1,100 @@
-/** What a channel has told, as its state. */
+/** A joined channel: what it has told, as its state. */
 
-import type { ChannelMember, ChannelMessage, ChannelState } from "../channel-types.ts"
-import type { ProblemError } from "../problem.ts"
+import type { ChannelMember, ChannelMessage, ChannelOptions, ChannelState } from "../channel-types.ts"
 import type { Value } from "../store.ts"
-import type { ChannelFrame, ServerMessage } from "./frames.ts"
+import type { JoinedChannel } from "./contract.ts"
+import { type ChannelFrame, type PresenceFrame, refusal, type ServerMessage } from "./frames.ts"
+import { Publishes } from "./publishes.ts"
 import type { Wish } from "./subscriber.ts"
 
 const MOST_MESSAGES = 1_000
 /** The server gathers for as long. */
-const TELL_EVERY_MS = 100
+const PRESENT_EVERY_MS = 100
+const LEFT = refusal("not_found", 404, "The channel was left.")
 
-export interface Channel {
-  readonly wish: Wish
-  present(data: unknown): void
-  leave(): void
+/** What the connection does for one of its subscribers. */
+export interface Line {
+  /** @returns Whether it is asked for at the moment. @throws ProblemError for what is too large. */
+  send(frame: object): boolean
+  end(): void
 }
 
-/** @param tell Sends what a member says about itself. */
-export function openChannel(
+export function joinChannel(
+  subscribe: (wish: Wish) => Line,
   name: string,
-  presence: unknown,
+  { presence }: ChannelOptions,
   state: Value<ChannelState>,
-  tell: (data: unknown) => void,
-): Channel {
+): JoinedChannel {
   let told = presence
-  let timer: ReturnType<typeof setTimeout> | undefined
-  /** Until the first word of it: who is there is told as a whole. */
-  let isNew = true
-  let hasJoined = false
+  let telling: ReturnType<typeof setTimeout> | undefined
+  let hasLeft = false
+  let isKnown = false
+  /** Until the first word of a connection about them: it tells of all. */
+  let areMembersOld = false
 
-  const set = (news: Partial<ChannelState>) => state.set({ ...state.get(), ...news })
-
-  const wish: Wish = {
+  const line = subscribe({
     frame() {
-      isNew = true
+      areMembersOld = true
       return { type: "join", channel: name, presence: told }
     },
-    path: () => undefined,
     take(message) {
-      const { messages, members } = state.get()
       const frame = message as ServerMessage & ChannelFrame
+      const { messages, members } = state.get()
       if (frame.type === "message") {
         const { seq, event, data, from, at } = frame
         set({ messages: append(messages, [{ seq, event, data, from, at }]) })
-      } else if (frame.type === "snapshot") {
-        isNew = false
-        hasJoined = true
+        return
+      }
+      if (frame.type === "snapshot") {
+        isKnown = true
         const [first] = frame.messages
         const before = first ? messages.filter(({ seq }) => seq < first.seq) : messages
         set({ status: "joined", messages: append(before, frame.messages), members: frame.members })
-      } else {
-        set({ members: isNew ? frame.joined : merge(members, frame) })
-        isNew = false
-      }
+      } else set({ members: merge(areMembersOld ? [] : members, frame) })
+      areMembersOld = false
     },
-    fail(problem: ProblemError) {
+    fail(problem) {
       set({ status: "failed", problem, members: [] })
+      publishes.refuse(problem)
     },
     connected(isConnected) {
-      set({ status: isConnected ? (hasJoined ? "joined" : "joining") : "offline", problem: undefined })
+      set({ status: isConnected ? (isKnown ? "joined" : "joining") : "offline", problem: undefined })
     },
     forget() {
-      hasJoined = false
+      isKnown = false
+      publishes.refuse(refusal("unauthenticated", 401, "Somebody else is signed in than who wrote this."))
       set({ status: "joining", problem: undefined, messages: [], members: [] })
     },
+    asked: () => publishes.sendAll(),
+    lost: () => publishes.lost(),
+    answer: (message) => publishes.answer(message),
+  })
+  const publishes = new Publishes(line.send)
+
+  function set(news: Partial<ChannelState>): void {
+    if (!hasLeft) state.set({ ...state.get(), ...news })
   }
 
   return {
-    wish,
+    async publish(event, data) {
+      const { status, problem } = state.get()
+      if (hasLeft) throw LEFT
+      if (status === "failed") throw problem
+      return publishes.add(event, data)
+    },
     present(data) {
       told = data
-      timer ??= setTimeout(() => {
-        timer = undefined
-        tell(told)
-      }, TELL_EVERY_MS)
+      telling ??= setTimeout(() => {
+        telling = undefined
+        line.send({ type: "presence", data: told })
+      }, PRESENT_EVERY_MS)
     },
-    leave: () => clearTimeout(timer),
+    leave() {
+      hasLeft = true
+      clearTimeout(telling)
+      line.end()
+      publishes.refuse(LEFT)
+    },
   }
 }
 
@@ -85,10 +104,7 @@ function append(known: readonly ChannelMessage[], more: readonly ChannelMessage[
   return [...known, ...more.filter(({ seq }) => seq > last)].slice(-MOST_MESSAGES)
 }
 
-function merge(
-  members: readonly ChannelMember[],
-  { joined, updated, left }: Extract<ChannelFrame, { type: "presence" }>,
-): readonly ChannelMember[] {
+function merge(members: readonly ChannelMember[], { joined, updated, left }: PresenceFrame): readonly ChannelMember[] {
   const byId = new Map(members.map((member) => [member.id, member]))
   for (const member of [...joined, ...updated]) byId.set(member.id, member)
   for (const { id } of left) byId.delete(id)

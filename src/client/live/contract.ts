@@ -59,7 +59,7 @@ export interface JoinedChannel {
 /** One connection for everything that is live; it opens with the first subscription and closes after the last. */
 export interface LiveConnection {
   follow(collection: string, query: QueryObject, listener: QueryListener): Subscription
-  join(channel: string, options: ChannelOptions, state: Value<ChannelState>): JoinedChannel
+  join(channel: string, options: ChannelOptions, state: Value<ChannelState>): Promise<JoinedChannel>
   close(): void
 }
 

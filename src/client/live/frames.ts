@@ -20,19 +20,21 @@ export interface ServerMessage {
   readonly problem?: ProblemBody
 }
 
+export interface PresenceFrame {
+  readonly type: "presence"
+  readonly joined: readonly ChannelMember[]
+  readonly updated: readonly ChannelMember[]
+  readonly left: readonly ChannelMember[]
+}
+
 export type ChannelFrame =
   | {
       readonly type: "snapshot"
-      readonly seq: string
       readonly members: readonly ChannelMember[]
       readonly messages: readonly ChannelMessage[]
     }
   | ({ readonly type: "message" } & ChannelMessage)
-  | ({ readonly type: "presence"; readonly [K: string]: unknown } & {
-      readonly joined: readonly ChannelMember[]
-      readonly updated: readonly ChannelMember[]
-      readonly left: readonly ChannelMember[]
-    })
+  | PresenceFrame
 
 /** @throws ProblemError for what would end the whole connection. */
 export function frameText(frame: object): string {

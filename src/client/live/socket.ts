@@ -4,7 +4,7 @@ import type { ServerMessage } from "./frames.ts"
 
 const PING_MS = 10_000
 /** Less than between two pings, so that each is judged before the next. */
-const ANSWER_WITHIN_MS = 8_000
+const ANSWER_WITHIN_MS = 6_000
 /** RFC 6455 §7.4.1: nobody has said goodbye. */
 const BROKEN = 1006
 const OPEN = 1

@@ -4,28 +4,16 @@ import { type Http, isPassing, pause } from "../http.ts"
 import { isOnline } from "../network.ts"
 import { isProblem, ProblemError, problemOf, unreachable } from "../problem.ts"
 import { LONGEST_WAIT_MS, refusal, type ServerMessage, waitMs } from "./frames.ts"
+import type { Stream, Subscriber } from "./subscriber.ts"
 
 /** The server says something every 15 seconds. */
 const SILENT_MS = 35_000
 /** After which a page that is looked at again doesn't trust the stream. */
 const QUIET_MS = 16_000
 
-export interface StreamEvents {
-  since(): string | undefined
-  take(message: ServerMessage): void
-  up(): void
-  down(): void
-  /** It has ended. */
-  fail(problem: ProblemError): void
-}
-
-export interface Stream {
-  /** Comes back at once where it waits, or has been quiet for long. */
-  wake(): void
-  close(): void
-}
-
-export function openStream(http: Http, path: string, events: StreamEvents): Stream {
+/** @param fail It has ended. */
+export function openStream(http: Http, subscriber: Subscriber, fail: (problem: ProblemError) => void): Stream {
+  const path = subscriber.wish.path?.()
   let attempt = new AbortController()
   let isOver = false
   let heardAt = 0
@@ -34,7 +22,8 @@ export function openStream(http: Http, path: string, events: StreamEvents): Stre
   let refused: string | undefined
   /** Came, but can only be gone on from with what is still to come of the same moment. */
   let held: ServerMessage[] = []
-  void run()
+  if (path !== undefined) void run()
+  else fail(refusal("unreachable", 0, "Channels need a WebSocket, and none gets through here."))
 
   async function run(): Promise<void> {
     while (!isOver) {
@@ -52,18 +41,18 @@ export function openStream(http: Http, path: string, events: StreamEvents): Stre
         if (isOver || isStale) continue
         if (!isPassing(problem)) {
           isOver = true
-          return events.fail(problem)
+          return fail(problem)
         }
         if (isOnline()) wait = problem.retryAfter ? problem.retryAfter * 1_000 : waitMs(retryMs, failures++)
       }
       heardAt = 0
-      events.down()
+      subscriber.down()
       await pause(wait, attempt.signal).catch(() => undefined)
     }
   }
 
   async function listen(token: string | undefined): Promise<void> {
-    const since = events.since()
+    const { since } = subscriber
     const headers = {
       Accept: "text/event-stream",
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
@@ -75,7 +64,7 @@ export function openStream(http: Http, path: string, events: StreamEvents): Stre
       const response = await http.fetch(http.base + path, { headers, signal: own.signal })
       if (!response.ok) throw await refusalOf(response)
       refused = undefined
-      events.up()
+      subscriber.up()
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
       let rest = ""
       held = []
@@ -103,7 +92,10 @@ export function openStream(http: Http, path: string, events: StreamEvents): Stre
     held.push(message)
     if (!id) return
     failures = 0
-    for (const one of held.splice(0)) events.take(one)
+    for (const one of held.splice(0)) {
+      http.sawBookmark(one.bookmark)
+      subscriber.take(one)
+    }
   }
 
   return {

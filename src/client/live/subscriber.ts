@@ -8,15 +8,27 @@ import type { ServerMessage } from "./frames.ts"
 const GRACE_MS = 1_500
 
 export interface Wish {
-  /** Without `id` and `since`. */
+  /** What is sent, without `id` and `since`. */
   frame(): object
-  /** Of the stream that tells the same; undefined where there is none. */
-  path(): string | undefined
+  /** Of the stream that tells the same; there may be none. */
+  path?(): string
   take(message: ServerMessage): void
   fail(problem: ProblemError): void
   connected(isConnected: boolean): void
   /** Somebody else is signed in. */
-  forget(): void
+  forget?(): void
+  /** From now on frames of it can be sent. */
+  asked?(): void
+  /** Of frames that were sent nothing will be heard. */
+  lost?(): void
+  /** To a frame with a `ref`, of whoever sent it. */
+  answer?(message: ServerMessage): void
+}
+
+export interface Stream {
+  /** Comes back at once where it waits, or has been quiet for long. */
+  wake(): void
+  close(): void
 }
 
 export class Subscriber {
@@ -26,8 +38,7 @@ export class Subscriber {
   since: string | undefined
   /** It isn't asked again by itself. */
   isRefused = false
-  /** Ends the stream that stands for a socket. */
-  stream: { wake(): void; close(): void } | undefined
+  stream: Stream | undefined
   #isUp = false
   #grace: ReturnType<typeof setTimeout> | undefined
   #again: ReturnType<typeof setTimeout> | undefined
@@ -43,7 +54,7 @@ export class Subscriber {
 
   up(): void {
     this.isRefused = false
-    this.#rest()
+    this.rest()
     if (this.#isUp) return
     this.#isUp = true
     call(() => this.wish.connected(true))
@@ -58,35 +69,29 @@ export class Subscriber {
   }
 
   /** @param again Is called after the time, if there is one. */
-  refuse(problem: ProblemError, afterMs?: number, again?: () => void): void {
+  fail(problem: ProblemError, afterS: number | undefined, again: () => void): void {
     this.forgetPlace()
-    this.isRefused = afterMs === undefined
-    this.#isUp = false
+    this.isRefused = afterS === undefined && problem.status > 0
     call(() => this.wish.fail(problem))
-    if (again) this.#again = setTimeout(again, afterMs)
-  }
-
-  /** What comes next is a snapshot. */
-  forgetPlace(): void {
-    this.#rest()
-    this.since = undefined
+    if (afterS !== undefined) this.#again = setTimeout(again, afterS * 1_000 * (1 + Math.random() / 4))
   }
 
   /** Somebody else asks. */
   forget(): void {
     this.forgetPlace()
     this.isRefused = false
+    call(() => this.wish.forget?.())
+  }
+
+  /** What comes next is a snapshot. */
+  forgetPlace(): void {
+    this.rest()
     this.#isUp = false
-    call(() => this.wish.forget())
+    this.since = undefined
   }
 
-  end(): void {
-    this.#rest()
-    this.stream?.close()
-    this.stream = undefined
-  }
-
-  #rest(): void {
+  /** Without timers. */
+  rest(): void {
     clearTimeout(this.#grace)
     clearTimeout(this.#again)
     this.#grace = undefined
