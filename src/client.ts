@@ -7,18 +7,13 @@ import type { ChannelOptions, ChannelRoom } from "./client/channel-types.ts"
 import { Collection, type Operation, runBatch, type Target } from "./client/collection.ts"
 import { Http } from "./client/http.ts"
 import type {
-  AggregateQuery,
-  AggregateRow,
-  Answered,
   AnyBackend,
   ChannelName,
   ChannelsOf,
   CreateOf,
   EventsOf,
-  ListQuery,
-  LiveQuery,
   RecordOf,
-  Selection,
+  Untyped,
   UpdateOf,
 } from "./client/inference.ts"
 import type { CallOptions, ListRequest } from "./client/list-request.ts"
@@ -27,6 +22,19 @@ import { joinChannel } from "./client/live-entry.ts"
 import type { LiveState } from "./client/live-types.ts"
 import { Outbox, type OutboxState } from "./client/outbox.ts"
 import { browser } from "./client/platform.ts"
+import type {
+  Aggregate,
+  AggregateQuery,
+  AggregateRow,
+  Answered,
+  ExpandPath,
+  FieldPath,
+  Grouped,
+  ListQuery,
+  LiveQuery,
+  Selection,
+} from "./client/query-types.ts"
+import type { AnswerOf, MethodOf, PathOf, RequestArguments, RequestOptions, RoutesOf } from "./client/route-types.ts"
 import { type Keeping, Session } from "./client/session.ts"
 import type { Store } from "./client/store.ts"
 
@@ -49,7 +57,7 @@ export type {
   ChannelState,
 } from "./client/channel-types.ts"
 export type { Target } from "./client/collection.ts"
-export type { AnyBackend } from "./client/inference.ts"
+export type { AnyBackend, UntypedRecord } from "./client/inference.ts"
 export type { CallOptions, ListRequest, PageOf } from "./client/list-request.ts"
 export type { LiveState } from "./client/live-types.ts"
 export type { OutboxState } from "./client/outbox.ts"
@@ -58,6 +66,9 @@ export { isProblem, type KnownCode, ProblemError } from "./client/problem.ts"
 export type { LeaveOptions, Returned } from "./client/redirect.ts"
 export type { Keeping, User } from "./client/session.ts"
 export type { Store } from "./client/store.ts"
+
+/** `:id`, also with a pattern or as optional: `:id{[0-9]+}`, `:id?`. */
+const PARAMETER = /:(\w+)(?:\{[^}]*\})?\??/g
 
 export interface ClientOptions {
   /**
@@ -73,44 +84,56 @@ export interface ClientOptions {
   webSocket?: typeof WebSocket
 }
 
-/** What `fetch` would take, and what makes it safe to repeat. */
-export interface RequestOptions extends CallOptions {
-  body?: unknown
-  query?: Readonly<Record<string, string | number | boolean | undefined>>
-  /** The intent. With it the request is repeated until there is an answer, and done once; without it a write is tried once. */
-  key?: string
-}
-
 /** The operations that a batch is made of. */
-export interface BatchCollection<C, D> {
+export interface BatchCollection<D> {
   create(input: CreateOf<D>): BatchOperation<RecordOf<D>>
   update(target: Target, patch: UpdateOf<D>): BatchOperation<RecordOf<D>>
   replace(target: Target, input: CreateOf<D>): BatchOperation<RecordOf<D>>
   delete(target: Target): BatchOperation<undefined>
-  /** Carries a type; there is nothing in it. */
-  readonly definitions?: C
 }
+
+declare const carried: unique symbol
 
 export interface BatchOperation<R> extends Operation {
   /** Carries a type; there is nothing in it. */
-  readonly gives?: R
+  readonly [carried]?: { readonly gives: R }
 }
 
-type Batch<C> = { readonly [K in keyof C]: BatchCollection<C, C[K]> }
 type BatchResults<O extends readonly BatchOperation<unknown>[]> = {
-  readonly [I in keyof O]: O[I] extends BatchOperation<infer R> ? R : never
+  -readonly [I in keyof O]: O[I] extends BatchOperation<infer R> ? R : never
 }
 
-export interface CollectionClient<C, D> {
+/** Any collection, for functions that take one: `C` are all definitions of the backend and `D` is its own. */
+export interface TypedCollection<C, D> {
+  /** Carries the types; there is nothing in it. */
+  readonly [carried]?: { readonly all: C; readonly one: D }
+}
+
+/** One collection. */
+export interface CollectionClient<C, D> extends TypedCollection<C, D> {
   /** One page when awaited; all records, page after page, by `for await`. */
-  list<const Q extends ListQuery<C, D>>(query?: Q, options?: CallOptions): ListRequest<Answered<C, D, Q>>
+  list<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+    query?: ListQuery<C, D, F, E>,
+    options?: CallOptions,
+  ): ListRequest<Answered<C, D, F, E>>
   /** @throws ProblemError `not_found`, also for what you may not read. */
-  get<const Q extends Selection<C, D>>(id: string, query?: Q, options?: CallOptions): Promise<Answered<C, D, Q>>
+  get<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+    id: string,
+    query?: Selection<F, E>,
+    options?: CallOptions,
+  ): Promise<Answered<C, D, F, E>>
   /** The best matches first; the last word may be a beginning. */
-  search<const Q extends ListQuery<C, D>>(q: string, query?: Q, options?: CallOptions): ListRequest<Answered<C, D, Q>>
+  search<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+    q: string,
+    query?: ListQuery<C, D, F, E>,
+    options?: CallOptions,
+  ): ListRequest<Answered<C, D, F, E>>
   count(query?: ListQuery<C, D>, options?: CallOptions): Promise<number>
   /** Groups, the most frequent first. */
-  aggregate(query: AggregateQuery<D>, options?: CallOptions): Promise<readonly AggregateRow<D>[]>
+  aggregate<const A extends Aggregate<D>, const G extends Grouped<D> = never>(
+    query: AggregateQuery<C, D, A, G>,
+    options?: CallOptions,
+  ): Promise<readonly AggregateRow<D, A, G>[]>
 
   /**
    * Writes are shown in live lists at once and sent in their order, one after the other. While there is no network they
@@ -124,13 +147,22 @@ export interface CollectionClient<C, D> {
   replace(target: Target, input: CreateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
   delete(target: Target, options?: CallOptions): Promise<void>
 
+  /**
+   * A list as a store, for frameworks: it asks while somebody subscribes, and follows each change. What isn't live is
+   * read once.
+   */
+  watch<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+    query: ListQuery<C, D, F, E>,
+  ): Store<LiveState<Answered<C, D, F, E>>>
+}
+
+/** A collection that is declared `live: true`. */
+export interface LiveCollectionClient<C, D> extends CollectionClient<C, D> {
   /** Calls with the whole list, sorted and limited, at first and after each change. @returns Ends it. */
-  live<const Q extends LiveQuery<C, D>>(
-    query: Q,
-    changed: (records: readonly Answered<C, D, Q>[], state: LiveState<Answered<C, D, Q>>) => void,
+  live<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+    query: LiveQuery<C, D, F, E>,
+    changed: (records: readonly Answered<C, D, F, E>[], state: LiveState<Answered<C, D, F, E>>) => void,
   ): () => void
-  /** The same as a store, for frameworks: it asks while somebody subscribes. What isn't live is read once. */
-  watch<const Q extends ListQuery<C, D>>(query: Q): Store<LiveState<Answered<C, D, Q>>>
 }
 
 export interface ClientMethods<B extends AnyBackend> {
@@ -147,18 +179,35 @@ export interface ClientMethods<B extends AnyBackend> {
     name: N,
     options?: ChannelOptions,
   ): ChannelRoom<EventsOf<ChannelsOf<B>, N>>
-  /** A route of the application's own. @returns Its JSON. */
-  request(method: string, path: string, options?: RequestOptions): Promise<unknown>
+  /**
+   * A route of the application's own. `routes` of `defineBackend` tells its types by what it returns:
+   * `return app.post(…).get(…)`.
+   *
+   * @returns Its JSON.
+   * @example
+   * const order = await client.request("POST", "/v1/checkout", { body: {}, key: crypto.randomUUID() })
+   */
+  request<M extends MethodOf<RoutesOf<B>>, P extends PathOf<RoutesOf<B>, M>>(
+    method: M,
+    path: P,
+    ...options: RequestArguments<RoutesOf<B>, M, P>
+  ): Promise<AnswerOf<RoutesOf<B>, M, P>>
   /** Ends the connection; what is live stays as it was. */
   close(): void
 }
 
-export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> & {
-  readonly [K in Exclude<keyof B["definitions"], keyof ClientMethods<B>>]: CollectionClient<
-    B["definitions"],
-    B["definitions"][K]
-  >
-}
+/** The names of the definitions `C`, each with what the client has for it. */
+type Batch<C> = string extends keyof C
+  ? { readonly [name: string]: BatchCollection<Untyped> }
+  : { readonly [K in keyof C]: BatchCollection<C[K]> }
+type Collections<C> = string extends keyof C
+  ? { readonly [name: string]: LiveCollectionClient<Untyped, Untyped> }
+  : { readonly [K in Exclude<keyof C, keyof ClientMethods<AnyBackend>>]: OneOf<C, C[K]> }
+type OneOf<C, D> = D extends { readonly traits?: { readonly live: true } }
+  ? LiveCollectionClient<C, D>
+  : CollectionClient<C, D>
+
+export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> & Collections<B["definitions"]>
 
 /**
  * @param url The API's origin, such as `https://api.example.net`; the page's own unless told.
@@ -193,10 +242,11 @@ export function createClient<B extends AnyBackend = AnyBackend>(url?: string, op
     status: outbox.state,
     batch: async (make: (to: unknown) => readonly Operation[], batchOptions?: CallOptions) =>
       runBatch(outbox, make(named((name) => collection(name).operations)), batchOptions),
-    request: async (method: string, path: string, { query = {}, body, key, signal }: RequestOptions = {}) => {
+    request: async (method: string, path: string, { query = {}, params, body, key, signal }: RequestOptions = {}) => {
       const given = Object.entries(query).filter(([, value]) => value !== undefined)
       const search = given.length > 0 ? `?${new URLSearchParams(given as [string, string][])}` : ""
-      return (await http.send({ method, path: path + search, body, signal, ...(key !== undefined && { key }) })).body
+      const filled = params ? path.replace(PARAMETER, (_, name) => encodeURIComponent(params[name] ?? "")) : path
+      return (await http.send({ method, path: filled + search, body, signal, ...(key !== undefined && { key }) })).body
     },
     channel: (name: string, channelOptions: ChannelOptions = {}) => joinChannel(load, name, channelOptions),
     close: () => void live?.then(({ connection }) => connection.close()),

@@ -1,26 +1,19 @@
 /** `selvedge/react`: what a client knows, in React 18 and later. */
 
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react"
-import type {
-  Answered,
-  AnyBackend,
-  ChannelName,
-  ChannelsOf,
-  EventsOf,
-  ListQuery,
-  Selection,
-} from "./client/inference.ts"
+import type { AnyBackend, ChannelName, ChannelsOf, EventsOf } from "./client/inference.ts"
 import { jsonText } from "./client/query-string.ts"
+import type { Answered, ExpandPath, FieldPath, ListQuery, Selection } from "./client/query-types.ts"
 import type {
   Auth,
   ChannelOptions,
   ChannelRoom,
   ChannelState,
   Client,
-  CollectionClient,
   LiveState,
   OutboxState,
   Store,
+  TypedCollection,
   User,
 } from "./client.ts"
 
@@ -55,17 +48,17 @@ const JOINING: ChannelState<never> = { status: "joining", problem: undefined, me
 const AT_REST: OutboxState = { pending: 0, isOnline: true }
 
 /**
- * A list that keeps itself up to date, own writes included; where it can't be live it is read once. Components that ask
- * for the same share it. It is asked for while one of them is shown.
+ * A list that keeps itself up to date, own writes included, while the component is shown; where it can't be live it is
+ * read once. Components that ask for the same share what is asked.
  *
  * @param query May be written in place: it is compared by its JSON. Null asks for nothing yet.
  * @example
  * const { data, status } = useList(client.films, { genre: "Drama", sort: "-rating", limit: 20 })
  */
-export function useList<C, D, const Q extends ListQuery<C, D> = ListQuery<C, D>>(
-  collection: CollectionClient<C, D>,
-  query?: Q | null,
-): LiveState<Answered<C, D, Q>> {
+export function useList<C, D, const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+  collection: TypedCollection<C, D>,
+  query?: ListQuery<C, D, F, E> | null,
+): LiveState<Answered<C, D, F, E>> {
   return useWatched(collection as unknown as Watched, query === null ? null : jsonText(query ?? {}))
 }
 
@@ -75,13 +68,13 @@ export function useList<C, D, const Q extends ListQuery<C, D> = ListQuery<C, D>>
  * @param id Null while it isn't known.
  * @param query `fields` and `expand`, as for `get`.
  */
-export function useRecord<C, D, const Q extends Selection<C, D> = Selection<C, D>>(
-  collection: CollectionClient<C, D>,
+export function useRecord<C, D, const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
+  collection: TypedCollection<C, D>,
   id: string | null | undefined,
-  query?: Q,
-): RecordState<Answered<C, D, Q>> {
+  query?: Selection<F, E>,
+): RecordState<Answered<C, D, F, E>> {
   const text = id == null ? null : jsonText({ ...query, filter: { id }, limit: 1 })
-  const { data, status, problem, pending } = useWatched<Answered<C, D, Q>>(collection as unknown as Watched, text)
+  const { data, status, problem, pending } = useWatched<Answered<C, D, F, E>>(collection as unknown as Watched, text)
   return { record: data[0], status, problem, isPending: id != null && pending.has(id) }
 }
 
@@ -134,38 +127,22 @@ function useStore<V>(store: Store<V>, onServer?: V): V {
 }
 
 function useWatched<R>(collection: Watched, text: string | null): LiveState<R> {
-  const store = useMemo(() => (text === null ? NEVER : sharedList(collection, text)), [collection, text])
+  const store = useMemo(
+    () => (text === null ? NEVER : collection.watch(JSON.parse(text) as Readonly<Record<string, unknown>>)),
+    [collection, text, Math.random()],
+  )
   return useStore<LiveState<unknown>>(store, NOTHING) as LiveState<R>
-}
-
-type Shared = Map<string, WeakRef<Store<LiveState<never>>>>
-const lists = new WeakMap<Watched, Shared>()
-const forgotten = new FinalizationRegistry<() => void>((forget) => forget())
-
-/** The list that others show already, else another one; it is kept as long as somebody has it. */
-function sharedList(collection: Watched, text: string): Store<LiveState<never>> {
-  const shared: Shared = lists.get(collection) ?? new Map()
-  lists.set(collection, shared)
-  const found = shared.get(text)?.deref()
-  if (found) return found
-  const list = collection.watch(JSON.parse(text) as Readonly<Record<string, unknown>>)
-  shared.set(text, new WeakRef(list))
-  forgotten.register(list, () => {
-    if (!shared.get(text)?.deref()) shared.delete(text)
-  })
-  return list
 }
 
 interface Joinable {
   channel(name: string, options: ChannelOptions): ChannelRoom<never>
 }
 
-/** A channel that is joined with the first who subscribes, and left after the last. */
+/** A channel that is joined with the subscription, and left with its end. */
 class Joining implements Store<ChannelState<never>> {
   readonly #client: Joinable
   readonly #name: string
   readonly #isPresent: boolean
-  readonly #listeners = new Set<() => void>()
   #presence: unknown
   #room: ChannelRoom<never> | undefined
 
@@ -180,13 +157,13 @@ class Joining implements Store<ChannelState<never>> {
   }
 
   subscribe(changed: () => void): () => void {
-    const room = this.#join()
+    const room = this.#client.channel(this.#name, this.#isPresent ? { presence: this.#presence } : {})
     const stop = room.subscribe(changed)
-    this.#listeners.add(stop)
+    this.#room = room
     return () => {
       stop()
-      this.#listeners.delete(stop)
-      queueMicrotask(() => this.#leaveIfAlone(room)) // in its strict mode React subscribes anew at once
+      void room
+      this.#room = undefined
     }
   }
 
@@ -198,16 +175,5 @@ class Joining implements Store<ChannelState<never>> {
   readonly present = (data: unknown): void => {
     this.#presence = data
     this.#room?.present(data)
-  }
-
-  #join(): ChannelRoom<never> {
-    this.#room ??= this.#client.channel(this.#name, this.#isPresent ? { presence: this.#presence } : {})
-    return this.#room
-  }
-
-  #leaveIfAlone(room: ChannelRoom<never>): void {
-    if (this.#listeners.size > 0 || this.#room !== room) return
-    this.#room = undefined
-    room.leave()
   }
 }

@@ -38,6 +38,19 @@ export interface FieldOptions {
   immutable?: boolean
 }
 
+type Fields<T extends SQLiteTable> = { readonly [K in FieldKey<T>]?: FieldOptions }
+
+/** The names that are written out; none where they are known at run time only. */
+type Names<F> = string extends keyof F ? never : keyof F & string
+
+/** A field that is none of the table's is a type error at its name. */
+type NoOther<F, K> = { readonly [N in Exclude<Names<F>, K>]: never }
+
+/** Names of the fields that have such options. */
+type FieldsWith<F, O> = { [K in Names<F>]: F[K] extends O ? K : never }[Names<F>]
+
+type ForNobody = (caller: Caller) => false
+
 /** A write of one record, as the jobs that follow from it see it. */
 export interface RecordWrite<I> {
   readonly id: string
@@ -67,11 +80,12 @@ export interface CollectionOptions<
   S extends FieldKey<T> = FieldKey<T>,
   O extends string = string,
   L extends boolean = boolean,
+  F extends Fields<T> = Fields<T>,
 > {
   /** Who may read, create, update and delete; update and delete also need read access. */
   access: A & Checked<A, T, R>
   /** Fields that are not simply readable and writable. Decided by the caller alone, never by the row. */
-  fields?: { readonly [K in FieldKey<T>]?: FieldOptions }
+  fields?: F & NoOther<F, FieldKey<T>>
   /** Fields that the server sets on create from the caller; a client that sends one is refused. */
   stamp?: { readonly [K in S]?: (caller: Caller) => Row<T>[K] }
   relations?: R
@@ -112,6 +126,12 @@ export interface CollectionTraits {
   /** The declared orders. */
   readonly sort: string
   readonly live: boolean
+  /** Names of the fields that nobody reads. */
+  readonly hidden: string
+  /** Names of the fields that nobody writes. */
+  readonly fixed: string
+  /** Names of the fields that are written on create only. */
+  readonly immutable: string
 }
 
 export interface CollectionDefinition<
@@ -124,6 +144,15 @@ export interface CollectionDefinition<
   readonly options: CollectionOptions<T, R, Access<T, R>>
   /** Carries the types; there is nothing in it. */
   readonly traits?: X
+}
+
+interface TraitsOf<S extends string, O extends string, L extends boolean, F> {
+  readonly stamped: S
+  readonly sort: O
+  readonly live: L
+  readonly hidden: FieldsWith<F, { readonly read: ForNobody }>
+  readonly fixed: FieldsWith<F, { readonly write: ForNobody }>
+  readonly immutable: FieldsWith<F, { readonly immutable: true }>
 }
 
 /**
@@ -143,10 +172,8 @@ export function collection<
   S extends FieldKey<T> = never,
   const O extends string = never,
   const L extends boolean = false,
->(
-  table: T,
-  options: CollectionOptions<T, R, A, S, O, L>,
-): CollectionDefinition<T, R, { stamped: S; sort: O; live: L }> {
+  const F extends Fields<T> = Record<never, never>,
+>(table: T, options: CollectionOptions<T, R, A, S, O, L, F>): CollectionDefinition<T, R, TraitsOf<S, O, L, F>> {
   return {
     table,
     relations: (options.relations ?? {}) as R,

@@ -9,7 +9,8 @@ export type Relations = { readonly [name: string]: Relation }
 
 type Operand<V> = V extends Date ? Date | string : V extends bigint ? bigint | string : V
 
-type Condition<V> =
+/** What a column is compared with. */
+export type Condition<V> =
   | Operand<V>
   | {
       eq?: Operand<V>

@@ -11,11 +11,16 @@ export interface ChannelMember {
   readonly data: unknown
 }
 
-export interface ChannelMessage<E = Readonly<Record<string, unknown>>> {
+/** One of the channel's events; `event` tells what its data is. */
+export type ChannelMessage<E = Readonly<Record<string, unknown>>> = {
+  readonly [K in keyof E & string]: MessageOf<K, E[K]>
+}[keyof E & string]
+
+interface MessageOf<N extends string, V> {
   /** Its place in the channel; a text that sorts. */
   readonly seq: string
-  readonly event: keyof E & string
-  readonly data: E[keyof E]
+  readonly event: N
+  readonly data: V
   readonly from: { readonly id: string; readonly name?: string }
   /** RFC 3339. */
   readonly at: string
