@@ -129,7 +129,7 @@ function useStore<V>(store: Store<V>, onServer?: V): V {
 function useWatched<R>(collection: Watched, text: string | null): LiveState<R> {
   const store = useMemo(
     () => (text === null ? NEVER : collection.watch(JSON.parse(text) as Readonly<Record<string, unknown>>)),
-    [collection, text, Math.random()],
+    [collection, text],
   )
   return useStore<LiveState<unknown>>(store, NOTHING) as LiveState<R>
 }
@@ -162,7 +162,7 @@ class Joining implements Store<ChannelState<never>> {
     this.#room = room
     return () => {
       stop()
-      void room
+      room.leave()
       this.#room = undefined
     }
   }
