@@ -2,6 +2,7 @@
 
 import { find } from "./dom.js"
 import { money } from "./format.js"
+import { poster } from "./poster.js"
 
 /** @param refusal What a checkout has said of the film. */
 export function showLine(item, { film }, { quantity, refusal }) {
@@ -10,6 +11,8 @@ export function showLine(item, { film }, { quantity, refusal }) {
   const title = film?.title ?? "A film"
   link.textContent = title
   if (film) link.href = `/film?id=${film.id}`
+  const picture = find(".line-poster", item)
+  if (film && !picture.hasChildNodes()) picture.append(poster(film))
   find(".facts", item).textContent = film
     ? [film.year, film.genre, `${money(film.priceCents)} each`].filter(Boolean).join(" · ")
     : ""

@@ -35,6 +35,7 @@ function begin() {
   showProviders()
   showLocalHints()
   offerPasskeys()
+  auth.onAuthChange((now) => now || find("[data-step=done]").hidden || showStep("start"))
 }
 
 onSubmit(form, ({ name }) =>
@@ -76,10 +77,7 @@ find("#forgot").addEventListener("click", () =>
   }),
 )
 find("#other-factor").addEventListener("click", () => showFactor(factor === "totp" ? "recovery" : "totp"))
-find("#sign-out").addEventListener("click", async () => {
-  await auth.signOut()
-  showStep("start")
-})
+find("#sign-out").addEventListener("click", () => attempt(() => auth.signOut()))
 for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", () => showStep("start"))
 
 function showIntent() {
