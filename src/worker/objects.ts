@@ -7,6 +7,16 @@ import { HubObject } from "../live/hub-object.ts"
 import { TopicObject } from "../live/topic-object.ts"
 import { backgroundOf, type Env, log, now } from "./env.ts"
 
+type ObjectClass<O> = new (...given: ConstructorParameters<typeof FeedObject>) => O
+
+/** What a Worker's main file makes its own classes of. */
+export interface Objects {
+  readonly Feed: ObjectClass<FeedObject>
+  readonly Clock: ObjectClass<ClockObject>
+  readonly Hub: ObjectClass<HubObject>
+  readonly Topic: ObjectClass<TopicObject>
+}
+
 /**
  * @example
  * const objects = createObjects(backend)
@@ -15,7 +25,7 @@ import { backgroundOf, type Env, log, now } from "./env.ts"
  * export class Hub extends objects.Hub {}
  * export class Topic extends objects.Topic {}
  */
-export function createObjects(backend: Backend) {
+export function createObjects(backend: Backend): Objects {
   class Feed extends FeedObject {
     protected override async openFeed(surroundings: FeedSurroundings) {
       const { openFeed } = await import("./background.ts")
