@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect } from "vitest"
 import { CHROMIUM, FLAGS } from "../node/browser-fixture.ts"
 import { PASSWORD, SHOP, signUp } from "./shop.ts"
 
-/** What Chromium logs by itself for an answer that isn't 2xx, or none. */
+/** What Chromium logs by itself for an answer that isn't 2xx, or none. It looks for icons of what is no page of the shop. */
 const REFUSAL = /^Failed to load resource: .*?(?:status of (\d{3})|net::(\w+))/
 const PATIENCE_MS = 15_000
 
@@ -80,8 +80,9 @@ function watched(context: BrowserContext, page: Page, origins: readonly string[]
   context.on("console", (message) => {
     if (message.type() !== "error" && message.type() !== "warning") return
     const [, status, failure] = REFUSAL.exec(message.text()) ?? []
-    if (!expected.has(status ?? failure ?? ""))
-      faults.push(`${message.type()}: ${message.text()} ${message.location().url}`)
+    const { url } = message.location()
+    if (expected.has(status ?? failure ?? "") || url.endsWith("/favicon.ico")) return
+    faults.push(`${message.type()}: ${message.text()} ${url}`)
   })
   context.on("weberror", (error) => faults.push(`not caught: ${error.error().stack}`))
   context.on("request", (request) => {

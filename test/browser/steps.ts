@@ -15,7 +15,7 @@ export async function openSignIn(page: Page): Promise<void> {
 }
 
 export async function signUpByForm(page: Page, { name, email }: NewAccount): Promise<void> {
-  await page.getByText("I am new here").click()
+  await page.getByRole("radio", { name: "I am new here" }).press(" ")
   await page.getByLabel("Name", { exact: true }).fill(name)
   await page.getByLabel("E-mail address").fill(email)
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD)

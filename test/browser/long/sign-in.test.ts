@@ -1,6 +1,6 @@
 /** Each way to sign in, on the shop's own pages. */
 
-import type { Page } from "playwright-core"
+import type { Locator } from "playwright-core"
 import { expect, test } from "vitest"
 import { withBrowser } from "../people.ts"
 import { mailTo, newEmail, SHOP } from "../shop.ts"
@@ -54,15 +54,15 @@ test("a field that is not right says so next to it, to screen readers as well", 
   const { page, mayMeet } = await person()
   mayMeet(422)
   await page.goto("/sign-in")
-  await page.getByText("I am new here").click()
+  await page.getByRole("radio", { name: "I am new here" }).press(" ")
   await page.getByLabel("E-mail address").fill("somebody")
   await page.getByLabel("Password", { exact: true }).fill("password")
   await page.getByRole("button", { name: "Create the account" }).click()
   const email = page.getByLabel("E-mail address")
-  await expectDescribed(email, page)
+  await expectDescribed(email)
   await email.fill(newEmail())
   await page.getByRole("button", { name: "Create the account" }).click()
-  await expectDescribed(page.getByLabel("Password", { exact: true }), page)
+  await expectDescribed(page.getByLabel("Password", { exact: true }))
 })
 
 test("a code out of a mail signs in, and makes the account where there is none", async () => {
@@ -74,10 +74,11 @@ test("a code out of a mail signs in, and makes the account where there is none",
   await page.getByRole("button", { name: "Mail me a code" }).click()
   const { text } = await mailTo(email, /code/i)
   const [code] = /\b\d{6}\b/.exec(text)!
-  await page.getByRole("textbox", { name: "Code" }).fill(code === "000000" ? "000001" : "000000")
+  const field = page.getByRole("textbox", { name: "Code" })
+  await field.fill(code === "000000" ? "000001" : "000000")
   await page.getByRole("button", { name: "Sign in", exact: true }).click()
-  await page.getByRole("alert").waitFor()
-  await page.getByRole("textbox", { name: "Code" }).fill(code)
+  await expectDescribed(field)
+  await field.fill(code)
   await page.getByRole("button", { name: "Sign in", exact: true }).click()
   await untilSignedIn(page, email)
 })
@@ -130,8 +131,8 @@ test("signing out in one tab signs out the others", async () => {
   for (const page of [ada.page, other]) await page.getByRole("link", { name: "Sign in" }).first().waitFor()
 })
 
-async function expectDescribed(field: ReturnType<Page["getByLabel"]>, page: Page): Promise<void> {
-  await expect.poll(() => field.getAttribute("aria-invalid")).toBe("true")
+async function expectDescribed(field: Locator): Promise<void> {
+  await expect.poll(() => field.getAttribute("aria-invalid"), { timeout: 15_000 }).toBe("true")
   const id = await field.getAttribute("aria-describedby")
-  expect(await page.locator(`#${id}`).textContent()).toMatch(/\w{3}/)
+  expect(await field.page().locator(`#${id}`).textContent()).toMatch(/\w{3}/)
 }
