@@ -43,7 +43,7 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
       if (problem.code === "not_found") {
         end()
         notLive()
-      } else if (problem.retryAfter === undefined && problem.status < 500) {
+      } else if (problem.retryAfter === undefined && problem.status > 0 && problem.status < 500) {
         forget()
         clear(list, problem)
       }
