@@ -20,7 +20,10 @@ const WIDTHS = [
   { upTo: Number.POSITIVE_INFINITY, stretch: 66, perLetter: 0.45 },
 ]
 const SERIF = ["Drama", "Romantic Comedy", "Musical", "Western", "Documentary"]
-const SERIF_PER_LETTER = 0.58
+const SERIF_PER_LETTER = 0.6
+const WIDE = /[mwMW]/
+const NARROW = /[iljtfrI1.,:;'’! ]/
+const CAPITAL = /\p{Lu}/u
 
 /**
  * @param film `id`, `title`, and what is there of `year`, `genre`, `director`.
@@ -56,16 +59,24 @@ export function poster({ id, title, year, genre, director }, heading) {
 
 /** As large as the longest word and the length of the whole allow. */
 function setTitle(node, title, genre) {
-  const longest = Math.max(...title.split(/[\s-]+/).map((word) => word.length))
+  const longest = Math.max(...title.split(/[\s-]+/).map(lettersOf))
   const isSerif = SERIF.includes(genre)
   const { stretch, perLetter } = WIDTHS.find(({ upTo }) => longest <= upTo)
   const letter = isSerif ? SERIF_PER_LETTER : perLetter
   const byWord = TEXT_WIDTH / (longest * letter)
-  const byArea = Math.sqrt(TEXT_AREA / (title.length * letter))
+  const byArea = Math.sqrt(TEXT_AREA / (lettersOf(title) * letter))
   const size = Math.max(SMALLEST, Math.min(LARGEST, byWord, byArea))
   node.style.fontSize = `${size.toFixed(2)}cqi`
   node.style.fontStretch = `${stretch}%`
   node.classList.toggle("is-serif", isSerif)
+}
+
+/** How long a text is, in letters of the usual width. */
+function lettersOf(text) {
+  return [...text].reduce(
+    (sum, letter) => sum + (WIDE.test(letter) ? 1.5 : NARROW.test(letter) ? 0.6 : CAPITAL.test(letter) ? 1.15 : 1),
+    0,
+  )
 }
 
 /** The same numbers for the same id (mulberry32). */
