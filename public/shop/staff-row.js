@@ -37,7 +37,8 @@ function newInput({ id, title }, name) {
     class: "figures",
     "aria-label": `${label} of ${title}`,
   })
-  input.addEventListener("change", () => write(input))
+  input.addEventListener("input", () => setFieldError(input, ""))
+  input.addEventListener("change", () => isRefused(input) || write(input))
   input.addEventListener("focus", () => input.select())
   input.addEventListener("keydown", (event) => move(event, input))
   requestAnimationFrame(() => showValue(input))
@@ -49,19 +50,20 @@ function move(event, input) {
   const row = input.closest("tr")
   const to = { ArrowUp: row.previousElementSibling, ArrowDown: row.nextElementSibling }[event.key]
   if (event.key === "Escape") showValue(input)
-  if (event.key === "Enter" && isTyped(input)) write(input)
+  else if (event.key === "Enter" && isTyped(input)) write(input)
   else if (to || event.key === "Enter") (to ?? row.nextElementSibling)?.querySelector(`[name=${input.name}]`).focus()
   else return
   event.preventDefault()
 }
 
-/** @param film As it is now; what somebody is typing stays, and so does the version that they saw. */
+/** @param film As it is now. What somebody is typing stays, and is meant for the version that they saw. */
 export function showRow(row, film) {
   const before = films.get(row)
   const inputs = Object.keys(FIELDS).map((name) => find(`[name=${name}]`, row))
-  if (inputs.some((input) => isTyped(input) && document.activeElement === input)) return
-  films.set(row, film)
+  const typed = inputs.find((input) => isTyped(input) && (input === document.activeElement || isRefused(input)))
+  films.set(row, typed ? { ...film, version: before.version, [typed.name]: before[typed.name] } : film)
   for (const input of inputs) {
+    if (input === typed) continue
     showValue(input)
     if (before[input.name] !== film[input.name]) input.animate([{ background: "var(--gold)" }, {}], 900)
   }
@@ -71,7 +73,9 @@ async function write(input) {
   const row = input.closest("tr")
   const film = films.get(row)
   const { name } = input
-  const value = FIELDS[name].read(input.value)
+  const { label, text, read } = FIELDS[name]
+  const typed = input.value
+  const value = read(typed)
   if (value === undefined) return setFieldError(input, "Not a number.")
   if (value === film[name]) return showValue(input)
   setFieldError(input, "")
@@ -79,31 +83,36 @@ async function write(input) {
   row.classList.add("is-pending")
   try {
     films.set(row, await client.films.update(film, { [name]: value }))
-    find("#films-news").textContent = `${FIELDS[name].label} of ${film.title} is ${FIELDS[name].text(value)}.`
+    find("#films-news").textContent = `${label} of ${film.title} is ${text(value)}.`
   } catch (error) {
     films.set(row, film)
-    await explain(input, row, error)
+    if (isProblem(error, "precondition_failed")) await settle(input, film, typed)
+    else {
+      input.value = typed
+      setFieldError(input, error.errors?.[0]?.message ?? error.message)
+    }
   }
   row.classList.remove("is-pending")
 }
 
-async function explain(input, row, error) {
-  if (isProblem(error, "precondition_failed")) {
-    const now = await client.films.get(row.dataset.id).catch(() => undefined)
-    if (now) films.set(row, now)
-    setFieldError(
-      input,
-      now ? `Changed meanwhile: ${FIELDS[input.name].text(now[input.name])} now. Enter to replace it.` : error.message,
-    )
-  } else {
-    setFieldError(input, error.errors?.[0]?.message ?? error.message)
-  }
+/** Somebody else was faster. Was it another field, both changes stand; the same one is asked about. */
+async function settle(input, film, typed) {
+  const { name } = input
+  const now = await client.films.get(film.id).catch(() => film)
+  films.set(input.closest("tr"), now)
+  input.value = typed // the list has shown what is there
+  if (now.version > film.version && now[name] === film[name]) return write(input)
+  setFieldError(input, `Changed meanwhile to ${FIELDS[name].text(now[name])}. Enter replaces it, Escape keeps it.`)
 }
 
 function showValue(input) {
   const film = films.get(input.closest("tr"))
   input.value = FIELDS[input.name].text(film[input.name])
   setFieldError(input, "")
+}
+
+function isRefused(input) {
+  return input.getAttribute("aria-invalid") === "true"
 }
 
 function isTyped(input) {
