@@ -1,8 +1,12 @@
 /** The guide to the client as programs: what it prints is compared block by block, wherever it runs. */
 
 import { once } from "node:events"
+import { cp, mkdir, rm, writeFile } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
-import type { Block } from "./jobs-guide-fixture.ts"
+import { join } from "node:path"
+import { build } from "esbuild"
+import { PROJECT_ROOT } from "../../scripts/local-env.ts"
+import { type Block, filesOf } from "./jobs-guide-fixture.ts"
 
 /** Listed in the shop's origins. */
 export const SITE = "http://localhost:8788"
@@ -26,7 +30,7 @@ export function programOf(blocks: readonly Block[], library: string, api: string
   const parts: string[] = []
   const shown: Shown[] = []
   blocks.forEach(({ language, text }, i) => {
-    if (language !== "js" || /^\/\/ [\w./-]+\.js$/m.test(text.split("\n")[0]!)) return
+    if (language !== "js" || text.startsWith("// ")) return
     parts.push(text)
     const next = blocks[i + 1]
     if (next?.language !== "text") return
@@ -77,13 +81,50 @@ function hasAll(printed: readonly string[], shown: readonly string[]): boolean {
   return next === shown.length
 }
 
-/** A static site: files by their path, else the page. */
+/** The guide's files where `selvedge` is found by its name, beside the shop's `app/` that they take their types from. */
+export async function writeFiles(folder: string, blocks: readonly Block[], api: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(join(folder, "site"), { recursive: true })
+  await cp(join(PROJECT_ROOT, "app"), join(folder, "app"), { recursive: true })
+  for (const language of ["ts", "tsx", "js"])
+    for (const [path, text] of filesOf(blocks, language))
+      if (path.startsWith("site/")) await writeFile(join(folder, path), text.replaceAll("http://localhost:8787", api))
+  await writeFile(join(folder, "site/react.ts"), REACT_PAGE)
+}
+
+/** What a person would write to show the guide's components. */
+const REACT_PAGE = `
+import { createElement } from "react"
+import { createRoot } from "react-dom/client"
+import { client } from "./client.ts"
+import { Reviews, Room } from "./reviews.tsx"
+
+const { data } = await client.films.list({ sort: "-rating", limit: 1 })
+const filmId = data[0]!.id
+const here = globalThis as unknown as { client: typeof client; document: { body: Element } }
+here.client = client
+createRoot(here.document.body).render([Reviews, Room].map((part, key) => createElement(part, { key, filmId })))
+`
+
+export async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    jsx: "automatic",
+    write: false,
+    logLevel: "silent",
+  })
+  return outputFiles[0]!.text
+}
+
+/** A static site: files by their path, else a page. */
 export async function serveFiles(files: ReadonlyMap<string, string>): Promise<Server> {
   const server = createServer((request, response) => {
     const path = new URL(request.url!, SITE).pathname.slice(1)
     const type = path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8"
     response.setHeader("Content-Type", type)
-    response.end(files.get(path) ?? '<!doctype html><title>A site</title><div id="root"></div>')
+    response.end(files.get(path) ?? "<!doctype html><title>A site</title>")
   })
   await once(server.listen(0, "127.0.0.1"), "listening")
   return server

@@ -6,7 +6,11 @@ import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 
 /** @returns The faults as the compiler tells them; empty when there are none. */
 export function compile(folder: string): string {
-  const config = { extends: resolve(PROJECT_ROOT, "tsconfig.json"), include: ["**/*.ts"] }
+  const config = {
+    extends: resolve(PROJECT_ROOT, "tsconfig.json"),
+    include: ["**/*.ts", "**/*.tsx"],
+    compilerOptions: { jsx: "react-jsx" },
+  }
   const { fileNames, options, errors } = ts.parseJsonConfigFileContent(config, ts.sys, folder)
   const program = ts.createProgram(fileNames, options)
   const files = fileNames.map((name) => program.getSourceFile(name)!)
