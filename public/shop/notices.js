@@ -6,6 +6,7 @@ const SHOWN_MS = 6_000
 
 const region = element("div", { class: "toasts", role: "status" })
 document.body.append(region)
+document.head.append(element("link", { rel: "stylesheet", href: "/shop/notices.css" }))
 
 /**
  * Says something for a while, to screen readers as well.

@@ -2,12 +2,15 @@
 
 import { watchCart } from "./cart.js"
 import { client } from "./client.js"
+import { api } from "./config.js"
 import { find } from "./dom.js"
 import { count } from "./format.js"
 
 const STAFF = ["staff", "admin"]
 /** A short gap isn't worth a word. */
 const SAID_AFTER_MS = 800
+/** What is still being sent by then has some trouble. */
+const SLOW_AFTER_MS = 3_000
 
 let saying
 
@@ -17,6 +20,7 @@ client.status.subscribe(showConnection)
 showConnection()
 find("#theme").addEventListener("click", switchTheme)
 markCurrentPage()
+linkToApi()
 
 function showAccount(user) {
   const link = find("#account")
@@ -42,15 +46,18 @@ function showCart(lines) {
 
 function showConnection() {
   const { isOnline, pending } = client.status.get()
-  const waiting = pending > 0 ? ` ${count(pending, "change")} will be sent when it is back.` : ""
   clearTimeout(saying)
-  const say = () => {
-    const strip = find("#connection")
-    strip.textContent = isOnline ? "" : `There is no connection.${waiting}`
-    strip.classList.toggle("is-shown", !isOnline)
-  }
-  if (isOnline) say()
-  else saying = setTimeout(say, SAID_AFTER_MS)
+  if (isOnline && pending === 0) sayConnection("")
+  else if (isOnline) saying = setTimeout(sayConnection, SLOW_AFTER_MS, `${count(pending, "change")} still being sent …`)
+  else saying = setTimeout(sayConnection, SAID_AFTER_MS, `There is no connection.${waitingText(pending)}`)
+}
+
+const waitingText = (pending) => (pending > 0 ? ` ${count(pending, "change")} will be sent when it is back.` : "")
+
+function sayConnection(text) {
+  const strip = find("#connection")
+  if (text) strip.textContent = text
+  strip.classList.toggle("is-shown", text !== "")
 }
 
 function switchTheme() {
@@ -65,4 +72,10 @@ function switchTheme() {
 function markCurrentPage() {
   for (const link of document.querySelectorAll(".site-header a"))
     if (link.pathname === location.pathname) link.setAttribute("aria-current", "page")
+}
+
+/** Its documents are where the API is, which may be another origin than the pages'. */
+function linkToApi() {
+  for (const link of document.querySelectorAll(".site-footer a[href^='/docs'], .site-footer a[href^='/v1']"))
+    link.href = api + link.getAttribute("href")
 }

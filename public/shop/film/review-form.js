@@ -3,6 +3,9 @@
 import { client, isProblem } from "../client.js"
 import { find } from "../dom.js"
 import { clearProblem, onSubmit, showProblem } from "../form.js"
+import { toast } from "../notices.js"
+
+const CHANGED_ELSEWHERE = "You have changed this review on another device meanwhile. Look at it, then send it again."
 
 const form = find("#review")
 const invitation = find("#review-invitation")
@@ -45,7 +48,8 @@ async function send({ stars, body }) {
     form.elements.stars.value = stars
     form.elements.body.value = body
     form.hidden = false
-    showProblem(form, isProblem(error, "precondition_failed") ? changedElsewhere() : error)
+    if (isProblem(error, "precondition_failed")) toast(CHANGED_ELSEWHERE, { kind: "failed" })
+    else showProblem(form, error)
   })
 }
 
@@ -56,8 +60,4 @@ function stopEditing() {
   form.hidden = own !== undefined
   find("#review-title").textContent = "Write a review"
   find("#review-cancel").hidden = true
-}
-
-function changedElsewhere() {
-  return new Error("You have changed this review on another device meanwhile. Look at it, then send it again.")
 }
