@@ -51,7 +51,7 @@ type Shown<C, V, R, F extends string, E extends string> = {
     : K extends Name<R>
       ? Counted<R[K], Shown<C, RelatedRecord<C, R[K]>, RelationsOf<TargetOf<C, R[K]>>, Tail<F, K>, Tail<E, K>>>
       : never
-}
+} & {}
 
 type Head<P extends string> = P extends `${infer H}.${string}` ? H : P
 type Tail<P extends string, H extends string> = P extends `${H}.${infer Rest}` ? Rest : never
