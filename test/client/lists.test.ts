@@ -209,7 +209,7 @@ async function newBox(): Promise<{ client: Client; box: string }> {
   return { client, box: (await client.boxes!.create({ name: "box" })).id }
 }
 
-function watch(client: Client, query: object, name = "items"): Store<LiveState<Item>> {
+function watch(client: Client, query: Item, name = "items"): Store<LiveState<Item>> {
   const list = client[name]!.watch(query)
   stops.push(list.subscribe(() => undefined))
   return list
