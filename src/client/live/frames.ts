@@ -51,5 +51,5 @@ export function refusal(code: string, status: number, detail: string): ProblemEr
 
 /** How long to stay away: longer each time, and at random, so that clients that fell together don't come back together. */
 export function waitMs(retryMs: number, failures: number): number {
-  return Math.min(retryMs * 2 ** failures * (1 + Math.random()), LONGEST_WAIT_MS)
+  return Math.min(retryMs * 2 ** failures * (1 + Math.random() / 2), LONGEST_WAIT_MS)
 }

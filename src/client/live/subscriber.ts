@@ -5,7 +5,7 @@ import { call } from "../store.ts"
 import type { ServerMessage } from "./frames.ts"
 
 /** A drop that is over by then is no news. */
-const GRACE_MS = 1_500
+const GRACE_MS = 2_000
 
 export interface Wish {
   /** What is sent, without `id` and `since`. */
