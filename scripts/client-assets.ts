@@ -5,7 +5,7 @@
 
 import { watch } from "node:fs"
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { rolldown } from "rolldown"
 import { PROJECT_ROOT } from "./local-env.ts"
 
@@ -20,6 +20,8 @@ export interface ClientFile {
   /** `selvedge.js`, or what it loads with the first live list or channel: `selvedge-assets/…`. */
   readonly path: string
   readonly code: string
+  /** The module that it was asked for by, such as `src/client/live/open.ts`. */
+  readonly source: string
 }
 
 /** The client as browsers get it: the entry first. Parts share the entry's code, so that nothing is loaded twice. */
@@ -39,7 +41,7 @@ export async function bundleClient(root: string = PROJECT_ROOT): Promise<readonl
     })
     const [entry, ...parts] = output.map((file) => {
       if (file.type !== "chunk") throw new TypeError(`The client has a part that is no module: ${file.fileName}`)
-      return { path: file.fileName, code: file.code }
+      return { path: file.fileName, code: file.code, source: relative(root, file.facadeModuleId ?? "") }
     })
     return [entry!, ...parts]
   } finally {

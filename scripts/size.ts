@@ -1,9 +1,10 @@
-/** `npm run size`: how large the Worker is, and how long its module takes to start; fails above the limits. */
+/** `npm run size`: how large the Worker and the client are, and how long the Worker's module takes to start; fails above the limits. */
 
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
+import { measureClient } from "./size/client.ts"
 import { type Bundle, measureStartsMs } from "./size/module-start.ts"
 import { runWrangler } from "./wrangler.ts"
 
@@ -36,6 +37,12 @@ module start  ${measuredMs.toFixed(1)} ms on this machine, where the libraries a
   const isTooLarge = gzipBytes > LARGEST_BYTES || smallerBytes > LARGEST_BYTES_WITHOUT_PASSKEYS
   if (isTooLarge || startMs > LONGEST_START_MS) {
     console.error("The Worker is above a limit.")
+    process.exitCode = 1
+  }
+  const client = await measureClient()
+  console.log(client.report)
+  if (!client.isSmallEnough) {
+    console.error("The client is above a limit.")
     process.exitCode = 1
   }
 } finally {
