@@ -27,6 +27,8 @@ declare module "vitest" {
     admin: typeof ADMIN
     /** A port on 127.0.0.1 and localhost, free for a static site: both origins are listed. */
     sitePort: number
+    /** The folder of the pages that the shop serves. */
+    pages: string
   }
 }
 
@@ -56,6 +58,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("shop", shop)
   project.provide("admin", ADMIN)
   project.provide("sitePort", sitePort)
+  project.provide("pages", join(folder, "public"))
   return async () => {
     await server.close()
     await rm(folder, { recursive: true, force: true })

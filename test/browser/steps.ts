@@ -32,3 +32,22 @@ export async function signInByForm(page: Page, email: string, password = PASSWOR
 export async function untilSignedIn(page: Page, name: string): Promise<void> {
   await page.getByRole("link", { name: `Account of ${name}` }).waitFor()
 }
+
+/** Once the catalogue shows as many as it says. */
+export async function untilFilms(page: Page, count: string | RegExp): Promise<void> {
+  const shown = page.getByRole("region", { name: "Films" })
+  await shown.getByRole("status").filter({ hasText: count }).waitFor()
+  await shown.locator("ul:not([aria-busy])").first().waitFor()
+}
+
+export async function writeReview(page: Page, stars: number, body: string): Promise<void> {
+  const form = page.getByRole("form", { name: "Write a review" })
+  await form.getByRole("radio", { name: `${stars} star` }).press(" ")
+  await form.getByRole("textbox").fill(body)
+  await form.getByRole("button", { name: "Publish" }).click()
+}
+
+export async function openRoom(page: Page, { id }: { readonly id: string }): Promise<void> {
+  await page.goto(`/room?id=${id}`)
+  await page.getByRole("textbox", { name: "Message" }).waitFor()
+}
