@@ -22,6 +22,9 @@ function showWrong(error) {
     ? element("a", { class: "button", href: next }, "Go back")
     : element("a", { class: "button", href: signInPath({ next }) }, "Sign in another way")
   const home = element("a", { class: "button quiet", href: "/" }, "To the films")
-  find("#main").replaceChildren(emptyState("That didn’t work", text, again, home))
+  find("#main").replaceChildren(
+    element("h1", { class: "unseen" }, "Signing in"),
+    emptyState("That didn’t work", text, again, home),
+  )
   find("#main").focus()
 }

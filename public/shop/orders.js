@@ -108,7 +108,8 @@ function welcome(order) {
   if (!order) return
   const thanks = find("#thanks")
   find("h2", thanks).textContent = order.state === "failed" ? "That didn’t work" : "Thank you!"
-  find("#thanks-state").textContent = STATES[order.state].news
+  find("#thanks-state").textContent =
+    `${order.state === "failed" ? "" : "Your order is placed. "}${STATES[order.state].news}`
   if (!thanks.hidden) return
   thanks.hidden = false
   find("h2", thanks).focus()

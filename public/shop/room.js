@@ -147,5 +147,5 @@ function showMissing(error) {
   const state = isProblem(error, "not_found")
     ? emptyState("There is no such room", "Each film has one; this film isn’t there.", rooms)
     : errorState("The room can’t be shown", error, () => location.reload())
-  find("#place").replaceChildren(state)
+  find("#place").replaceChildren(element("h1", { class: "unseen" }, "Watch party"), state)
 }

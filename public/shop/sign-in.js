@@ -157,7 +157,9 @@ function showStep(name) {
   for (const place of document.querySelectorAll("[data-email]")) place.textContent = email.value.trim()
   find("#who").textContent = auth.user?.email ?? auth.user?.name ?? ""
   find("#go-on").href = nextPath()
-  find(`[data-step=${name}] input:not([type=radio]), [data-step=${name}] h1`).focus()
+  const step = find(`[data-step=${name}]`)
+  const first = step.querySelector("input:not([type=radio])") ?? find("h1", step)
+  first.focus()
 }
 
 /** What a click on one of the other ways does; its problem stands in the form above. */
@@ -190,15 +192,23 @@ async function patiently(within, work) {
   }
 }
 
+/** Screen readers hear of it once, and not each second. */
 function countDown(within, seconds) {
   const place = find(".form-error", within)
+  const clock = element("span", { role: "timer" }, clockText(seconds))
   const until = Date.now() + seconds * 1_000
+  setTimeout(() => place.replaceChildren("Too many tries. Try again in ", clock, ".")) // after the problem is shown
   const timer = setInterval(() => {
     const left = Math.ceil((until - Date.now()) / 1_000)
-    const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
-    place.textContent = left > 0 ? `Too many tries. Try again in ${time}.` : "You can try again now."
-    if (left <= 0) clearInterval(timer)
+    clock.textContent = clockText(left)
+    if (left > 0 && clock.isConnected) return
+    if (clock.isConnected) place.textContent = "You can try again now."
+    clearInterval(timer)
   }, 1_000)
+}
+
+function clockText(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`
 }
 
 function backUrl() {
@@ -215,7 +225,7 @@ function showLocalHints() {
   if (!["localhost", "127.0.0.1"].includes(new URL(api).hostname)) return
   for (const hint of document.querySelectorAll("[data-local]")) {
     hint.textContent =
-      "This is a developer’s machine, which mails leave for nowhere: look into the lines of npm run dev, or, as an admin, at /v1/admin/mails."
+      "This is a developer’s machine, which no mail leaves: it stands in the output of npm run dev, and admins find it at /v1/admin/mails."
     hint.hidden = false
   }
 }

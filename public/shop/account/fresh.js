@@ -26,11 +26,12 @@ export async function whileFresh(part, work) {
   }
 }
 
-/** The same for a button, which rests meanwhile; its problem is a notice. */
+/** The same for a button, which waits meanwhile; its problem is a notice. */
 export function onClick(button, part, work) {
   button.addEventListener("click", async () => {
-    button.disabled = true
+    if (button.getAttribute("aria-disabled") === "true") return
+    button.setAttribute("aria-disabled", "true")
     await whileFresh(part, work).catch((error) => isProblem(error, "cancelled", "popup_closed") || toastProblem(error))
-    button.disabled = false
+    button.removeAttribute("aria-disabled")
   })
 }

@@ -2,7 +2,7 @@
 
 import { client } from "../client.js"
 import { element, find } from "../dom.js"
-import { onSubmit } from "../form.js"
+import { onSubmit, setFieldError } from "../form.js"
 import { date, timeAgo } from "../format.js"
 import { ask } from "../notices.js"
 import { showSecrets } from "./dialogs.js"
@@ -28,6 +28,7 @@ export function offerKeys() {
   onSubmit(find("#key-form"), ({ name, days }, form) =>
     whileFresh(PART, async () => {
       const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map(({ value }) => value)
+      if (scopes.length === 0) return setFieldError(find("[name=scopes]", form), "Tick at least one.")
       const expiresAt = days ? new Date(Date.now() + Number(days) * DAY_MS) : null
       const { key } = await keys.create({ name: name.trim(), scopes, expiresAt })
       form.reset()

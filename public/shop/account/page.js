@@ -25,7 +25,9 @@ document.addEventListener("visibilitychange", refresh)
 function show(user) {
   const isAccount = user !== null && !user.isAnonymous
   find("#account-page").hidden = !isAccount
-  find("#place").replaceChildren(...(isAccount ? [] : [invitation(user)]))
+  find("#place").replaceChildren(
+    ...(isAccount ? [] : [element("h1", { class: "unseen" }, "Your account"), invitation(user)]),
+  )
   if (!isAccount) return
   find("#hello").textContent = user.name ? `Hello, ${user.name}` : "Your account"
   find("#since").textContent = `With us since ${date(user.createdAt)}`
