@@ -87,7 +87,7 @@ export class Auth {
   async #visit(): Promise<{ readonly user: User }> {
     await this.#session.token() // whether it still stands
     return this.#session.alone(async () => {
-      const { user } = this
+      const user = this.#session.present() // of another tab, perhaps
       return user ? { user } : ((await this.#enter("anonymous")) as { user: User })
     })
   }

@@ -159,8 +159,9 @@ async function inPopup(
   if (!popup) throw problem("popup_blocked")
   const id = IN_POPUP + randomText(16)
   const { verifier, way } = await prepare(id, options)
+  const address = await addressOf(requests, provider, links, way)
   const arrival = arrivalOf(popup, id)
-  popup.location.replace(await addressOf(requests, provider, links, way))
+  popup.location.replace(address)
   return finish(requests, await arrival, { verifier, links })
 }
 

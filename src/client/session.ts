@@ -127,6 +127,12 @@ export class Session implements Credentials {
     return this.token()
   }
 
+  /** Who is signed in by now, as far as can be known without asking. */
+  present(): User | null {
+    this.#look()
+    return this.user.get()
+  }
+
   /** One at a time, in all tabs where there are locks. */
   async alone<V>(work: () => Promise<V>): Promise<V> {
     const { locks } = browser.navigator ?? {}

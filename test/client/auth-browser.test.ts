@@ -139,6 +139,16 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
       expect(requests).not.toContain("POST /v1/auth/refresh")
     })
 
+    test("of a visitor is one, even when two tabs ask for it at once", async () => {
+      const other = await tab()
+      const ask = "auth.signInAnonymously().then(({ user }) => user.id)"
+      const [one, same] = await Promise.all([page, other].map((opened) => run(ask, opened)))
+      expect([same, requests.filter((request) => request.endsWith("/anonymous"))]).toEqual([
+        one,
+        ["POST /v1/auth/anonymous"],
+      ])
+    })
+
     test("in a tab's own storage is that tab's, and goes on in a copy of the tab", async () => {
       await goto(page, "/session")
       const email = await signUp()
