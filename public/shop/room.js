@@ -62,7 +62,7 @@ async function enter() {
 
 function join(user) {
   find("#join").hidden = user !== null
-  find("#messages").dataset.empty = user ? "Nobody has said anything yet. You could." : "Come in to hear what is said."
+  find("#messages").dataset.empty = user ? "" : "Come in to hear what is said."
   find("#say").hidden = user === null
   find("#sign-in").href = signInPath()
   if (room && user?.id === owner) return
@@ -135,11 +135,17 @@ function showTrouble(status, problem) {
   const texts = {
     joining: "Opening the room …",
     offline: "The room can’t be reached at the moment. What you write is kept until you can send it again.",
-    failed: problem && `This room can’t be joined: ${problem.message}`,
+    failed: isProblem(problem, "unreachable")
+      ? "Talk needs a WebSocket, and your network lets none through. The rest of the shop works without; come here from another network."
+      : problem && `This room can’t be joined: ${problem.message}`,
   }
   const place = find("#trouble")
-  place.textContent = texts[status] ?? ""
-  place.hidden = !texts[status]
+  const text = texts[status] ?? ""
+  if (place.textContent !== text) place.textContent = text
+  place.hidden = text === ""
+  find("#say").hidden = !room || status === "failed"
+  if (status !== "joined") find("#messages").dataset.empty = ""
+  else find("#messages").dataset.empty = "Nobody has said anything yet. You could."
 }
 
 function showMissing(error) {

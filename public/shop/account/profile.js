@@ -14,9 +14,10 @@ export function offerProfile() {
     await auth.updateUser({ name: name.trim() || null })
     toast("Your name is saved.")
   })
-  onSubmit(find("#email-form"), ({ email }) =>
+  onSubmit(find("#email-form"), ({ email }, form) =>
     whileFresh("you", async () => {
       await auth.changeEmail(email.trim())
+      form.elements.email.value = auth.user.email ?? ""
       find("#email-news").textContent =
         `A mail is on its way to ${email.trim()}. The address changes when its link is used.`
     }),
@@ -37,4 +38,5 @@ function show(user) {
   tag.textContent = user.emailVerified ? "Confirmed" : "Not confirmed"
   tag.className = `tag ${user.emailVerified ? "good" : "warn"}`
   find("#verify").hidden = user.emailVerified || user.email === null
+  find("#unconfirmed").hidden = user.emailVerified || user.email === null
 }

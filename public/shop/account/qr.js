@@ -1,5 +1,7 @@
 /** QR codes (ISO/IEC 18004) of short texts: bytes, error correction level M, versions 1 to 20, so up to 666 bytes. */
 
+import { svg } from "../dom.js"
+
 /** Of level M, by version: correction codewords of each block, and blocks. */
 const CORRECTION = [10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26]
 const BLOCKS = [1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16]
@@ -22,15 +24,12 @@ export function qrCode(text, label) {
   const path = modules
     .flatMap((row, y) => row.map((isDark, x) => (isDark ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : "")))
     .join("")
-  const svg = svgElement("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, class: "qr" })
-  svg.append(svgElement("rect", { width: size, height: size, fill: "#fff" }), svgElement("path", { d: path }))
-  return svg
-}
-
-function svgElement(name, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name)
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
-  return element
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": label, class: "qr" },
+    svg("rect", { width: size, height: size, fill: "#fff" }),
+    svg("path", { d: path }),
+  )
 }
 
 /** @returns Rows of modules, true where dark. */
