@@ -101,6 +101,19 @@ describe.concurrent("a channel", () => {
     await room.publish("message", { text: "Again" })
   })
 
+  test("refuses what is published too fast, before the server ends the connection for it", async () => {
+    const { client, network } = await open()
+    await client.auth.signInAnonymously()
+    const room = client.channel("room:fast")
+    const published = Array.from({ length: 120 }, (_, at) => room.publish("message", { text: String(at) }))
+    const ends = await Promise.allSettled(published)
+    const refused = ends.filter(({ status }) => status === "rejected")
+    expect(refused.length).toBeGreaterThan(20)
+    expect(refused[0]).toMatchObject({ reason: { code: "rate_limited" } })
+    await until(() => room.get().messages.length === 120 - refused.length)
+    expect(network.upgrades).toBeLessThan(3) // signed in while it was connecting, it may have begun twice
+  })
+
   test("is offline after a while, and a publish doesn't wait for ever", async () => {
     const { client, network } = await open()
     await client.auth.signInAnonymously()

@@ -1,7 +1,7 @@
 /** A joined channel: what it has told, as its state. */
 
 import type { ChannelMember, ChannelMessage, ChannelOptions, ChannelState } from "../channel-types.ts"
-import type { Value } from "../store.ts"
+import { call, type Value } from "../store.ts"
 import type { JoinedChannel } from "./contract.ts"
 import { type ChannelFrame, type PresenceFrame, refusal, type ServerMessage } from "./frames.ts"
 import { Publishes } from "./publishes.ts"
@@ -86,7 +86,7 @@ export function joinChannel(
       told = data
       telling ??= setTimeout(() => {
         telling = undefined
-        line.send({ type: "presence", data: told })
+        call(() => line.send({ type: "presence", data: told }))
       }, PRESENT_EVERY_MS)
     },
     leave() {

@@ -5,7 +5,6 @@ import { isOnline, watchNetwork } from "../network.ts"
 import { isProblem, ProblemError } from "../problem.ts"
 import { queryString } from "../query-string.ts"
 import type { Session } from "../session.ts"
-import { call } from "../store.ts"
 import type { Line } from "./channel.ts"
 import type { LiveConnection } from "./contract.ts"
 import { frameText, LONGEST_WAIT_MS, refusal, type ServerMessage, waitMs } from "./frames.ts"
@@ -22,8 +21,6 @@ const RETRY_MS = 1_000
 const AGAIN_AFTER_S = 5
 /** For a page that has slept, or has another network. */
 const WAKE_WITHIN_MS = 4_000
-/** After so many in a row something seems to keep sockets away. */
-const MOST_UNHEARD = 2
 /** Refused, by a server that can be reached. */
 const PROBE = { method: "GET", path: "/v1/live", anonymous: true }
 /** While streams stand for it. */
@@ -32,8 +29,6 @@ const SOCKET_AGAIN_MS = 60_000
 const UNAUTHENTICATED = 4401
 const TOO_MUCH = 4429
 const FAILURES_OF_TOO_MUCH = 3
-/** Of problems that end the whole socket: what it was sent makes no sense. */
-const OWN_FAULTS = [400, 403, 422]
 
 export interface ConnectionParts {
   readonly http: Http
@@ -57,8 +52,8 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
   let refused: string | undefined
   let retryMs = RETRY_MS
   let failures = 0
-  /** Of them, in a row, before anything was heard. */
-  let unheard = 0
+  /** The server answers requests, though no socket has been heard since. */
+  let isReachable = false
   let ids = 0
   let returning: ReturnType<typeof setTimeout> | undefined
   let leaving: ReturnType<typeof setTimeout> | undefined
@@ -99,6 +94,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     clearTimeout(leaving)
     stopWatching?.()
     stopWatching = streams = undefined
+    isReachable = false
     hangUp()
   }
 
@@ -114,11 +110,10 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
       if (own === attempt) comeBack()
       return
     }
-    if (!webSocket) return fallBack()
+    if (!webSocket) return openStreams()
     try {
       socket = openSocket(webSocket, `${http.base.replace(/^http/, "ws")}/v1/live`, { take, alive, lost })
     } catch {
-      unheard = MOST_UNHEARD
       lost()
     }
   }
@@ -137,11 +132,10 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
   }
 
   function lost(code?: number): void {
-    unheard = isReady ? 0 : unheard + 1
-    hangUp()
     if (code === UNAUTHENTICATED) refused = token
     if (code === TOO_MUCH) failures += FAILURES_OF_TOO_MUCH
-    if (unheard >= MOST_UNHEARD) void fallBack()
+    if (!isReady && !streams) void (isReachable ? openStreams() : reach())
+    hangUp()
     comeBack()
   }
 
@@ -151,14 +145,17 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     returning = setTimeout(connect, wait)
   }
 
-  /** Something keeps sockets away, unless nothing can be reached. */
-  async function fallBack(): Promise<void> {
-    if (streams) return
-    const [answer, loaded] = await Promise.all([
-      webSocket && http.send(PROBE).catch((error: unknown) => error),
-      import("./stream.ts").catch(() => undefined),
-    ])
-    if (isReady || streams || !stopWatching || (isProblem(answer) && isPassing(answer))) return
+  /** Where requests get through, what keeps a socket away is tried once more, and then done without. */
+  async function reach(): Promise<void> {
+    const answer = await http.send(PROBE).catch((error: unknown) => error)
+    if (isReady || isReachable || !stopWatching || (isProblem(answer) && isPassing(answer))) return
+    isReachable = true
+    void connect()
+  }
+
+  async function openStreams(): Promise<void> {
+    const loaded = await import("./stream.ts").catch(() => undefined)
+    if (isReady || streams || !stopWatching) return
     streams = loaded
     for (const subscriber of subscribers) if (!subscriber.isRefused) begin(subscriber)
   }
@@ -172,10 +169,6 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
       else if (ref !== undefined) for (const { wish } of subscribers) wish.answer?.(message)
       else if (!problem) subscriber?.take(message)
       else if (subscriber) refuse(subscriber, new ProblemError(problem))
-      else if (id === undefined && OWN_FAULTS.includes(problem.status))
-        call(() => {
-          throw new ProblemError(problem)
-        })
     }
   }
 
@@ -184,6 +177,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     retryMs = retry ?? RETRY_MS
     if (isReady) return
     isReady = true
+    isReachable = false
     streams = undefined
     if (token !== undefined) send({ type: "auth", token })
     for (const subscriber of subscribers) if (!subscriber.isRefused) begin(subscriber)

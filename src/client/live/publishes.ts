@@ -5,6 +5,9 @@ import { refusal, type ServerMessage } from "./frames.ts"
 
 /** For the channel to be joined, and for the answer. */
 const ANSWER_WITHIN_MS = 10_000
+/** The server takes 20 a second and 100 at once, and closes the socket of whoever sends more. */
+const EACH_MS = 50
+const AT_ONCE_MS = 80 * EACH_MS
 
 interface Publish {
   readonly frame: object
@@ -17,6 +20,7 @@ interface Publish {
 export class Publishes {
   readonly #send: (frame: object) => boolean
   readonly #waiting = new Map<string, Publish>()
+  #spentUntil = 0
 
   /** @param send Says no where the channel isn't joined at the moment. */
   constructor(send: (frame: object) => boolean) {
@@ -26,6 +30,9 @@ export class Publishes {
   /** Goes out as soon as the channel is joined. */
   add(event: string, data: unknown): Promise<{ readonly seq: string }> {
     return new Promise((resolve, reject) => {
+      const now = Date.now()
+      if (this.#spentUntil - now > AT_ONCE_MS) throw refusal("rate_limited", 429, "Too many messages at once.")
+      this.#spentUntil = Math.max(this.#spentUntil, now) + EACH_MS
       const ref = crypto.randomUUID()
       const timer = setTimeout(() => this.#lose(ref), ANSWER_WITHIN_MS)
       this.#waiting.set(ref, { frame: { type: "publish", event, data, ref }, timer, isSent: false, resolve, reject })
