@@ -7,7 +7,8 @@ import { HubObject } from "../live/hub-object.ts"
 import { TopicObject } from "../live/topic-object.ts"
 import { backgroundOf, type Env, log, now } from "./env.ts"
 
-type ObjectClass<O> = new (...given: ConstructorParameters<typeof FeedObject>) => O
+/** Its protected members, some of them abstract in `O`, are nobody's business: they are implemented. */
+type ObjectClass<O> = new (...given: ConstructorParameters<typeof FeedObject>) => Pick<O, keyof O>
 
 /** What a Worker's main file makes its own classes of. */
 export interface Objects {
