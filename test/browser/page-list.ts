@@ -36,7 +36,7 @@ export async function atRest(page: Page): Promise<void> {
   const isAtRest = `
     document.readyState === "complete" &&
     document.fonts.status === "loaded" &&
-    !document.querySelector("#main [aria-busy=true], #main .skeleton:not([hidden])") &&
+    ![...document.querySelectorAll("#main [aria-busy=true], #main .skeleton")].some((one) => one.checkVisibility()) &&
     document.querySelector("#main")?.textContent.trim() !== "" &&
     document.getAnimations().every(({ playState }) => playState !== "running")`
   await expect.poll(() => page.evaluate(isAtRest), { timeout: 20_000, message: `${page.url()} is at rest` }).toBe(true)

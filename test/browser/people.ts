@@ -84,7 +84,9 @@ function watched(context: BrowserContext, page: Page, origins: readonly string[]
     if (expected.has(status ?? failure ?? "") || url.endsWith("/favicon.ico")) return
     faults.push(`${message.type()}: ${message.text()} ${url}`)
   })
-  context.on("weberror", (error) => faults.push(`not caught: ${error.error().stack}`))
+  context.on("weberror", (error) =>
+    faults.push(`not caught: ${error.error().message} ${error.error().stack} ${error.page()?.url()}`),
+  )
   context.on("request", (request) => {
     const url = new URL(request.url())
     if (url.protocol.startsWith("http") && !origins.includes(url.origin)) faults.push(`another host: ${url}`)

@@ -49,6 +49,7 @@ test("a card of the catalogue follows the price of its film", async () => {
 test("where no socket gets through a list stays live, and a room says that it can't be entered", async () => {
   const film = await newFilm()
   const ada = await withoutSockets(await customer("Ada"))
+  ada.mayMeet(426) // by which the client learns that it isn't the network
   await ada.page.goto(`/film?id=${film.id}`)
   await ada.page.getByText("Nobody has written yet.").waitFor()
   const bob = await signUp("Bob")

@@ -36,7 +36,7 @@ test("a review and a cart that were changed offline are shown at once, and sent 
 
   await context.setOffline(false)
   await reader.page.getByRole("list", { name: "Reviews" }).getByText("Written in a tunnel.").waitFor()
-  await page.getByText("There is no connection.").waitFor({ state: "detached" })
+  await page.getByText("There is no connection.").waitFor({ state: "hidden" })
   await reviews.getByText("sending …").waitFor({ state: "detached" })
   await expect.poll(() => answered).toEqual(["POST reviews 201", "POST cart 201"])
   expect((await call("GET", `/v1/reviews?filmId=${film.id}`)).data).toMatchObject([{ body: "Written in a tunnel." }])
