@@ -2,7 +2,7 @@
 
 import { addToCart } from "./cart.js"
 import { showLine } from "./cart-line.js"
-import { buy, lookAfterLostAnswer } from "./checkout.js"
+import { buy, findLostOrder } from "./checkout.js"
 import { client, isProblem } from "./client.js"
 import { element, find } from "./dom.js"
 import { count, money } from "./format.js"
@@ -146,7 +146,7 @@ async function explain(error) {
 /** The cart is empty: because there is nothing, or because an order that was cut off did go through. */
 async function finishLostCheckout() {
   if (isBuying) return
-  const order = await lookAfterLostAnswer(lines)
+  const order = await findLostOrder()
   if (order) location.replace(`/orders?new=${order.id}`)
   else if (lines.length === 0) showEmpty()
 }

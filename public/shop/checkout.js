@@ -13,12 +13,14 @@ export async function buy(lines) {
   return ask(intent.key)
 }
 
-/** What became of a checkout that a reload has cut off: its order, or undefined where none was placed. */
-export async function lookAfterLostAnswer(lines) {
+/**
+ * What became of a checkout that a reload has cut off, of a cart that is empty by now.
+ *
+ * @returns Its order; undefined where none was placed. With an empty cart asking again can't buy anything.
+ */
+export async function findLostOrder() {
   const intent = keptIntent()
-  if (!intent || contentsOf(lines) === intent.contents) return undefined // none, or nothing has happened yet
-  if (lines.length > 0) return dropIntent() // somebody put in something else
-  return ask(intent.key).catch(() => undefined)
+  return intent && ask(intent.key).catch(() => undefined)
 }
 
 async function ask(key) {

@@ -17,6 +17,8 @@ const log = openLog()
 const box = find("#text")
 /** Said here and not confirmed yet, or failed, in order. */
 let unsent = []
+/** Messages of this page that have come back. */
+const arrived = new Set()
 let room
 let owner
 
@@ -84,10 +86,17 @@ function show() {
   showTrouble(status, problem)
 }
 
-/** A message comes back with the id that it was given here: then it is sent, even if nobody has said so. */
+/**
+ * What was sent without an answer may have arrived: an own message of the same text, later than what was known when it was
+ * said. Each stands for one.
+ */
 function forgetArrived(messages) {
-  const arrived = new Set(messages.map(({ seq }) => seq))
-  unsent = unsent.filter(({ seq }) => !seq || !arrived.has(seq))
+  unsent = unsent.filter(({ text, after, seq }) => {
+    const isIt = (one) => !arrived.has(one.seq) && one.from.id === owner && one.seq > after && one.data.text === text
+    const found = messages.find(seq ? (one) => one.seq === seq : isIt)
+    if (found) arrived.add(found.seq)
+    return !found
+  })
 }
 
 function say() {
@@ -96,7 +105,8 @@ function say() {
   if (text === "" || !room) return
   box.value = ""
   find("#left").textContent = ""
-  const message = { id: crypto.randomUUID(), text, at: new Date().toISOString() }
+  const after = room.get().messages.at(-1)?.seq ?? ""
+  const message = { id: crypto.randomUUID(), text, after }
   unsent = [...unsent, message]
   log.goToEnd()
   send(message)
