@@ -269,9 +269,10 @@ describe("a session", () => {
   test.each(["", "no JSON", "null", "7", "{}", '{"key":1,"user":{}}'])(
     "takes %o in its storage for nothing",
     async (text) => {
-      const { auth, client } = open({ storage: memory({ [`selvedge ${shop.api}`]: text }) })
+      const { auth, client, requests } = open({ storage: memory({ [`selvedge ${shop.api}`]: text }) })
       expect(auth.user).toBeNull()
       expect((await client.films!.list({ limit: 1 })).data).toHaveLength(1)
+      expect(requests).toEqual(["GET /v1/films"])
     },
   )
 
