@@ -42,7 +42,7 @@ onSubmit(form, ({ name }) =>
   patiently(form, async () => {
     const account = { email: email.value.trim(), password: password.value }
     if (intent.value === "in") return goOn(await auth.signIn(account))
-    const { user } = await auth.signUp({ ...account, ...(name.trim() && { name: name.trim() }) })
+    const { user } = await auth.signUp({ ...account, ...(name.trim() && { name: name.trim() }) }).catch(explainConflict)
     if (user) goOn({ user })
     else showSent("verify")
   }),
@@ -180,6 +180,11 @@ function givenEmail() {
   if (email.validity.valid) return email.value.trim()
   email.focus()
   throw new MissingEmail()
+}
+
+function explainConflict(error) {
+  if (isProblem(error, "conflict")) say("That address has an account here. Sign in with it, or let us mail you a code.")
+  throw error
 }
 
 /** After too many tries the form says how long to wait, and counts. */
