@@ -61,9 +61,11 @@ describe.concurrent("a live list", () => {
   })
 
   test("says nothing of a drop that is over soon, and that it is offline of one that isn't", async () => {
-    const { network, caller } = await open()
+    const sockets = faultySockets()
+    const { network, caller } = await open(sockets)
     const list = new Followed(caller, "films", { id: await shop.film("The Paleface") })
     await until(() => list.snapshots.length === 1)
+    sockets.tell({ type: "ready", retry: 50 })
     network.cut()
     await until(() => network.upgrades === 2)
     await wait(3_000)
