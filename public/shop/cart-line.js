@@ -22,7 +22,7 @@ export function showLine(item, { film }, { quantity, refusal }) {
   find("[data-step='-1']", item).disabled = quantity <= 1
   find("[data-step='1']", item).disabled = quantity >= 99
   find(".line-price", item).textContent = film ? money(film.priceCents * quantity) : ""
-  warn(item, refusal ? sentence(refusal) : shortage(film, quantity))
+  warn(item, shortage(film, quantity) || (refusal ? sentence(refusal) : ""))
   item.classList.toggle("is-refused", Boolean(refusal))
 }
 

@@ -135,7 +135,7 @@ async function placeOrder() {
 async function explain(error) {
   refused.clear()
   for (const { pointer, message } of error.errors ?? []) refused.set(pointer.split("/").at(-1), message)
-  if (isProblem(error, "out_of_stock")) say("Somebody was faster: there are not enough copies left.")
+  if (isProblem(error, "out_of_stock")) say("There are not enough copies left of what is marked. Nothing was ordered.")
   else if (isProblem(error, "cart_changed")) say("Your cart has changed meanwhile. Look at it again, then order.")
   else if (isProblem(error, "unreachable")) say("No answer came. Try again: you will not order twice.")
   else say(error.message)
