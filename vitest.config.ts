@@ -91,8 +91,9 @@ export default defineConfig({
           name: "browser",
           include: [BROWSER_TESTS[process.env.SELVEDGE_BROWSER ?? ""] ?? "test/browser/*.test.ts"],
           globalSetup: "./test/browser/global-setup.ts",
-          testTimeout: 90_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 20_000 } },
           maxWorkers: 1, // a browser and the shop's server are two more
           sequence: { groupOrder: 3 },
         },

@@ -104,7 +104,9 @@ async function offerPasskeys() {
   find("#passkey").hidden = false
   if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return
   await auth.passkeys.signIn({ autofill: true }).then(goOn, (error) => {
-    if (!isProblem(error, "cancelled", "unreachable")) showProblem(form, error)
+    if (error.name === "SecurityError")
+      find("#passkey").hidden = true // a site without a name, such as 127.0.0.1, has none
+    else if (!isProblem(error, "cancelled", "unreachable")) showProblem(form, error)
   })
 }
 

@@ -7,7 +7,9 @@ import { PASSWORD, SHOP, signUp } from "./shop.ts"
 
 /** What Chromium logs by itself for an answer that isn't 2xx, or none. It looks for icons of what is no page of the shop. */
 const REFUSAL = /^Failed to load resource: .*?(?:status of (\d{3})|net::(\w+))/
-const PATIENCE_MS = 15_000
+/** What Chromium says when a page is left while its socket is still opening. */
+const LEFT = "WebSocket is closed before the connection is established"
+const PATIENCE_MS = 20_000
 
 export interface Person {
   readonly page: Page
@@ -81,7 +83,7 @@ function watched(context: BrowserContext, page: Page, origins: readonly string[]
     if (message.type() !== "error" && message.type() !== "warning") return
     const [, status, failure] = REFUSAL.exec(message.text()) ?? []
     const { url } = message.location()
-    if (expected.has(status ?? failure ?? "") || url.endsWith("/favicon.ico")) return
+    if (expected.has(status ?? failure ?? "") || url.endsWith("/favicon.ico") || message.text().includes(LEFT)) return
     faults.push(`${message.type()}: ${message.text()} ${url}`)
   })
   context.on("weberror", (error) =>
