@@ -14,7 +14,8 @@ import { joinChannel } from "./client/live-entry.ts"
 import { Outbox, type OutboxState } from "./client/outbox.ts"
 import { browser } from "./client/platform.ts"
 import type { AnswerOf, MethodOf, PathOf, RequestArguments, RequestOptions, RoutesOf } from "./client/route-types.ts"
-import { type Keeping, Session } from "./client/session.ts"
+import { Session } from "./client/session.ts"
+import type { Keeping } from "./client/storage.ts"
 import type { Store } from "./client/store.ts"
 
 export type {
@@ -25,6 +26,7 @@ export type {
   NewApiKey,
   Passkey,
   Provider,
+  User,
 } from "./client/account.ts"
 export type { Auth } from "./client/auth.ts"
 export type { MfaTicket, SignedIn } from "./client/auth-requests.ts"
@@ -50,7 +52,7 @@ export type { OutboxState } from "./client/outbox.ts"
 export type { TextStorage } from "./client/platform.ts"
 export { isProblem, type KnownCode, ProblemError } from "./client/problem.ts"
 export type { LeaveOptions, Returned } from "./client/redirect.ts"
-export type { Keeping, User } from "./client/session.ts"
+export type { Keeping } from "./client/storage.ts"
 export type { Store } from "./client/store.ts"
 
 /** `:id`, also with a pattern or as optional: `:id{[0-9]+}`, `:id?`. */

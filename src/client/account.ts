@@ -1,5 +1,20 @@
 /** What belongs to an account, as its owner sees it. */
 
+/** The own account. */
+export interface User {
+  readonly id: string
+  readonly email: string | null
+  readonly emailVerified: boolean
+  readonly name: string | null
+  readonly roles: readonly string[]
+  /** Made by `signInAnonymously`, without credentials. */
+  readonly isAnonymous: boolean
+  /** Whether a second factor is asked for. */
+  readonly mfa: boolean
+  readonly createdAt: string
+  readonly updatedAt: string
+}
+
 /** A provider that people can sign in with. */
 export interface Provider {
   readonly name: string

@@ -1,7 +1,8 @@
 /** How the parts of sign-in ask `/v1/auth`. */
 
+import type { User } from "./account.ts"
 import type { Http } from "./http.ts"
-import type { Session, SessionAnswer, User } from "./session.ts"
+import type { Session, SessionAnswer } from "./session.ts"
 
 /** The second factor that a sign-in still needs: hand `ticket` to `verifySecondFactor` within 5 minutes. */
 export interface MfaTicket {
@@ -35,6 +36,10 @@ export class AuthRequests {
   /** @returns The rows of a list. */
   async list<R>(path: string): Promise<readonly R[]> {
     return (await this.ask<{ data: readonly R[] }>("GET", path)).data
+  }
+
+  remove(path: string, id?: string): Promise<void> {
+    return this.ask("DELETE", id === undefined ? path : `${path}/${encodeURIComponent(id)}`)
   }
 
   /**

@@ -1,14 +1,13 @@
 /** Signing in and out, and the own account: every method of `/v1/auth`. */
 
-import type { AccountSession, ApiKey, Identity, NewApiKey, Passkey, Provider } from "./account.ts"
+import type { Provider, User } from "./account.ts"
+import { identitiesOf, keysOf, passkeysOf, sessionsOf, totpOf } from "./auth-groups.ts"
 import { AuthRequests, type SignedIn } from "./auth-requests.ts"
 import type { Http } from "./http.ts"
-import type { PasskeySignInOptions } from "./passkeys.ts"
-import { browser, type Popup } from "./platform.ts"
+import { inPopup, leaving } from "./leaving.ts"
+import { browser } from "./platform.ts"
 import type { LeaveOptions, Returned } from "./redirect.ts"
-import type { Session, User } from "./session.ts"
-
-const POPUP = "popup,width=480,height=640"
+import type { Session } from "./session.ts"
 
 export interface Credentials {
   readonly email: string
@@ -21,6 +20,15 @@ export interface Credentials {
  * account `unauthenticated`, or `reauthentication_required` where a sign-in of the last 10 minutes is needed.
  */
 export class Auth {
+  /** Accounts at providers that sign in to this one. */
+  readonly identities: ReturnType<typeof identitiesOf>
+  readonly passkeys: ReturnType<typeof passkeysOf>
+  /** The second factor by an authenticator app. */
+  readonly totp: ReturnType<typeof totpOf>
+  /** Where the account is signed in. */
+  readonly sessions: ReturnType<typeof sessionsOf>
+  /** API keys for the user's own programs. */
+  readonly keys: ReturnType<typeof keysOf>
   readonly #requests: AuthRequests
   readonly #session: Session
   #visiting: Promise<{ readonly user: User }> | undefined
@@ -29,6 +37,11 @@ export class Auth {
   constructor(http: Http, session: Session) {
     this.#requests = new AuthRequests(http, session)
     this.#session = session
+    this.identities = identitiesOf(this.#requests)
+    this.passkeys = passkeysOf(this.#requests)
+    this.totp = totpOf(this.#requests)
+    this.sessions = sessionsOf(this.#requests)
+    this.keys = keysOf(this.#requests)
   }
 
   /** Who is signed in, as far as this tab knows, from the first moment on; null is nobody. */
@@ -124,7 +137,7 @@ export class Auth {
    * @throws ProblemError `popup_blocked`, `popup_closed`, and those of {@link completeRedirect}
    */
   signInWithPopup(provider: string, options?: LeaveOptions): Promise<SignedIn> {
-    return this.#inPopup((popup, { signInByPopup }) => signInByPopup(this.#requests, popup, provider, options))
+    return inPopup((popup, { signInByPopup }) => signInByPopup(this.#requests, popup, provider, options))
   }
 
   /**
@@ -198,89 +211,12 @@ export class Auth {
     return this.#account("password/change", change)
   }
 
-  /** Accounts at providers that sign in to this one. */
-  readonly identities = {
-    /** Newest first. */
-    list: (): Promise<readonly Identity[]> => this.#requests.list("identities"),
-    /** Leaves the page, as {@link signInWithRedirect}. */
-    link: async (provider: string, options?: LeaveOptions): Promise<void> =>
-      (await leaving()).leave(this.#requests, provider, true, options),
-    /** As {@link signInWithPopup}. @throws ProblemError `conflict` when it signs in to another account */
-    linkWithPopup: (provider: string, options?: LeaveOptions): Promise<Identity> =>
-      this.#inPopup((popup, { linkByPopup }) => linkByPopup(this.#requests, popup, provider, options)),
-    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
-    remove: (provider: string): Promise<void> => this.#delete("identities", provider),
-  }
-
-  readonly passkeys = {
-    /** Whether this browser has what it takes. */
-    isSupported: (): boolean => browser.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
-    /**
-     * Without an address or a password: the person chooses among the passkeys that they have for this site.
-     *
-     * @throws ProblemError `cancelled`, `unsupported`, `invalid_credentials`
-     */
-    signIn: async (options?: PasskeySignInOptions): Promise<SignedIn> =>
-      (await import("./passkeys.ts")).signInByPasskey(this.#requests, options),
-    /**
-     * @param name That of the device unless told.
-     * @throws ProblemError `cancelled`, `unsupported`, `conflict` for a device that has one already
-     */
-    add: async (name?: string): Promise<Passkey> => (await import("./passkeys.ts")).addPasskey(this.#requests, name),
-    /** Newest first. */
-    list: (): Promise<readonly Passkey[]> => this.#requests.list("passkeys"),
-    /** @throws ProblemError `not_found` */
-    rename: (id: string, name: string): Promise<Passkey> =>
-      this.#requests.ask("PATCH", `passkeys/${encodeURIComponent(id)}`, { name }),
-    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
-    remove: (id: string): Promise<void> => this.#delete("passkeys", id),
-  }
-
-  /** The second factor by an authenticator app. */
-  readonly totp = {
-    /** Nothing changes until `activate`. @returns `uri` for a QR code, `secret` (Base32) for typing; shown this once. */
-    start: (): Promise<{ readonly secret: string; readonly uri: string }> => this.#requests.ask("POST", "totp"),
-    /** @returns Ten recovery codes, shown this once. @throws ProblemError `validation_failed` for a wrong code */
-    activate: (code: string): Promise<readonly string[]> => this.#withNewToken(this.#codes("totp/activate", { code })),
-    /** Needs a sign-in with both factors of the last 10 minutes. Ends all other sessions. */
-    remove: (): Promise<void> => this.#withNewToken(this.#delete("totp")),
-    /** Voids those before. Needs a sign-in with both factors of the last 10 minutes. */
-    renewRecoveryCodes: (): Promise<readonly string[]> => this.#codes("recovery-codes"),
-  }
-
-  /** Where the account is signed in. */
-  readonly sessions = {
-    /** Newest first, at most 100. */
-    list: (): Promise<readonly AccountSession[]> => this.#requests.list("sessions"),
-    /** It can't be renewed any more; its token works on for at most 10 minutes. @throws ProblemError `not_found` */
-    end: (id: string): Promise<void> => this.#withNewToken(this.#delete("sessions", id)),
-    endOthers: (): Promise<void> => this.#delete("sessions"),
-  }
-
-  /** API keys for the user's own programs. */
-  readonly keys = {
-    /** Newest first. */
-    list: (): Promise<readonly ApiKey[]> => this.#requests.list("keys"),
-    /** @returns `key` is shown this once. @throws ProblemError `conflict` when there are too many */
-    create: (key: NewApiKey): Promise<ApiKey & { readonly key: string }> => this.#requests.ask("POST", "keys", key),
-    /** It is refused everywhere within 30 seconds. @throws ProblemError `not_found` */
-    revoke: (id: string): Promise<void> => this.#delete("keys", id),
-  }
-
   async #enter(path: string, body?: object): Promise<SignedIn> {
     return (await this.#requests.enter(path, body))!
   }
 
   #post(path: string, body?: object): Promise<void> {
     return this.#requests.ask("POST", path, body)
-  }
-
-  #delete(path: string, id?: string): Promise<void> {
-    return this.#requests.ask("DELETE", id === undefined ? path : `${path}/${encodeURIComponent(id)}`)
-  }
-
-  async #codes(path: string, body?: object): Promise<readonly string[]> {
-    return (await this.#requests.ask<{ recoveryCodes: readonly string[] }>("POST", path, body)).recoveryCodes
   }
 
   async #account(path: string, body: object): Promise<User> {
@@ -290,26 +226,4 @@ export class Auth {
   #keepUser(user: User): User {
     return this.#session.keepUser(user)
   }
-
-  /** What has been done changes what a token says, or whether there is one. */
-  async #withNewToken<V>(done: Promise<V>): Promise<V> {
-    const value = await done
-    await this.#session.renew().catch(() => undefined)
-    return value
-  }
-
-  /** Opens the window before anything is waited for: browsers allow it in a click alone. */
-  async #inPopup<V>(go: (popup: Popup | null, way: Awaited<ReturnType<typeof leaving>>) => Promise<V>): Promise<V> {
-    const popup = browser.open?.("", "_blank", POPUP) ?? null
-    try {
-      return await go(popup, await leaving())
-    } finally {
-      popup?.close()
-    }
-  }
-}
-
-/** What leaves the page is loaded when somebody does. */
-function leaving() {
-  return import("./redirect.ts")
 }

@@ -1,10 +1,9 @@
 /** Leaving the page to sign in, and coming back with a code (PKCE, RFC 7636); loaded when somebody does. */
 
-import type { Identity } from "./account.ts"
+import type { Identity, User } from "./account.ts"
 import type { AuthRequests, SignedIn } from "./auth-requests.ts"
 import { browser, type Popup, webStorage } from "./platform.ts"
 import { ProblemError } from "./problem.ts"
-import type { User } from "./session.ts"
 
 /** Of the address that one comes back to: which of the attempts it was, so that those of two tabs don't meet. */
 const PARAMETER = "selvedge"

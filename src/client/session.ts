@@ -1,30 +1,17 @@
 /** The signed-in state: its tokens, kept and renewed once for all tabs. */
 
+import type { User } from "./account.ts"
 import { type Credentials, type Http, pause } from "./http.ts"
 import { watchNetwork } from "./network.ts"
-import { browser, type Tabs, type TextStorage, webStorage } from "./platform.ts"
+import { browser, type Tabs, type TextStorage } from "./platform.ts"
 import { isProblem } from "./problem.ts"
+import { forgiving, type Keeping, memoryStorage, storageOf } from "./storage.ts"
 import { Value } from "./store.ts"
 
 /** Before its end a token is renewed, so that it doesn't end on its way. */
 const MARGIN_S = 30
 /** How long a tab waits to be told the token that another one has just got. */
 const NEWS_WITHIN_MS = 300
-
-/** The own account. */
-export interface User {
-  readonly id: string
-  readonly email: string | null
-  readonly emailVerified: boolean
-  readonly name: string | null
-  readonly roles: readonly string[]
-  /** Made by `signInAnonymously`, without credentials. */
-  readonly isAnonymous: boolean
-  /** Whether a second factor is asked for. */
-  readonly mfa: boolean
-  readonly createdAt: string
-  readonly updatedAt: string
-}
 
 /** What every way of signing in answers with. */
 export interface SessionAnswer {
@@ -56,9 +43,6 @@ interface News {
   readonly text: string | undefined
   readonly access: Access | undefined
 }
-
-/** What keeps the refresh token. */
-export type Keeping = "local" | "session" | "memory" | "cookie" | TextStorage
 
 export interface SessionOptions {
   readonly http: Http
@@ -258,41 +242,5 @@ export class Session implements Credentials {
     } catch {
       return undefined // somebody else wrote there
     }
-  }
-}
-
-function storageOf(keeping: Keeping): TextStorage | undefined {
-  if (typeof keeping === "object") return keeping
-  return keeping === "memory" ? undefined : webStorage(keeping === "session" ? "sessionStorage" : "localStorage")
-}
-
-/** Where it throws, since it is full or forbidden, memory takes its place. */
-function forgiving(storage: TextStorage): TextStorage {
-  let present = storage
-  function use<V>(work: (storage: TextStorage) => V, name: string): V {
-    try {
-      return work(present)
-    } catch {
-      present = memoryStorage()
-      try {
-        storage.removeItem(name) // what it holds is over
-      } catch {}
-      return work(present)
-    }
-  }
-  return {
-    getItem: (name) => use((at) => at.getItem(name), name),
-    setItem: (name, value) => use((at) => at.setItem(name, value), name),
-    removeItem: (name) => use((at) => at.removeItem(name), name),
-  }
-}
-
-/** Where nothing outlives the program. */
-export function memoryStorage(): TextStorage {
-  const values = new Map<string, string>()
-  return {
-    getItem: (name) => values.get(name) ?? null,
-    setItem: (name, value) => void values.set(name, value),
-    removeItem: (name) => void values.delete(name),
   }
 }
