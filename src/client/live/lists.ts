@@ -2,12 +2,12 @@
 
 import type { LiveState } from "../live-types.ts"
 import type { ClientRecord, Outbox } from "../outbox.ts"
+import { unreachable } from "../problem.ts"
 import { queryString } from "../query-string.ts"
 import { type Store, Value } from "../store.ts"
 import type { ListClient, LiveConnection } from "./contract.ts"
 import { followList } from "./followed-list.ts"
-import { readList } from "./read-list.ts"
-import type { OpenList } from "./shown.ts"
+import { clear, type OpenList } from "./shown.ts"
 
 /** They ask for a page, or for a rank: no change says what becomes of those. */
 const READ_ONLY = ["q", "after", "before", "count"]
@@ -47,10 +47,19 @@ export function createLists(
 
 function keep(connection: LiveConnection, list: OpenList): Kept {
   let end: () => void
-  const read = () => {
-    end = readList(list)
+  const read = async () => {
+    let isWanted = true
+    end = () => {
+      isWanted = false
+    }
+    try {
+      const { readList } = await import("./read-list.ts")
+      if (isWanted) end = readList(list)
+    } catch (cause) {
+      clear(list, unreachable(cause))
+    }
   }
-  if (READ_ONLY.some((name) => list.query[name] !== undefined)) read()
+  if (READ_ONLY.some((name) => list.query[name] !== undefined)) void read()
   else end = followList(connection, list, read)
   return { value: list.value, end: () => end() }
 }
