@@ -11,7 +11,11 @@ export interface RelationOptions<K extends string = string> {
 }
 
 /** A relation; made with {@link one} or {@link many}. `F` are the fields that can be seen through it. */
-export interface Relation<T extends SQLiteTable = SQLiteTable, Many extends boolean = boolean, F extends string = string> {
+export interface Relation<
+  T extends SQLiteTable = SQLiteTable,
+  Many extends boolean = boolean,
+  F extends string = string,
+> {
   readonly table: T
   readonly many: Many
   readonly key: string | undefined
