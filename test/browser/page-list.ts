@@ -17,7 +17,6 @@ export const pagesOf = {
     `/room?id=${filmId}`,
     "/account",
     "/staff",
-    "/back",
     "/no/such/page",
   ],
   /** Of somebody with a review, an order and a cart. */

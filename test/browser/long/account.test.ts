@@ -49,6 +49,7 @@ test("the second step is turned on, asked for, passed by the app and by a recove
   await step.getByLabel("The code that the app shows").fill(generateSync({ secret }))
   await step.getByRole("button", { name: "Turn it on" }).click()
   const codes = page.getByRole("dialog", { name: "Your recovery codes" })
+  await codes.waitFor()
   const [first] = await codes.getByRole("listitem").allTextContents()
   expect(await codes.getByRole("listitem").count()).toBe(10)
   await codes.getByRole("button", { name: "I have kept it" }).click()

@@ -46,7 +46,7 @@ test("the menu and the filters of a narrow screen have no serious finding", asyn
     .getByRole("button", { name: /Filter/ })
     .first()
     .click()
-  await page.getByRole("checkbox", { name: /^Drama/ }).waitFor()
+  await page.getByRole("checkbox", { name: /^Drama \d/ }).waitFor()
   expect(await seriousFindings(page)).toEqual([])
   expect(await tooWide(page)).toEqual([])
 })
