@@ -5,7 +5,8 @@ export function nextPath(fallback = "/") {
   const wanted = new URLSearchParams(location.search).get("next")
   if (!wanted) return fallback
   const url = URL.canParse(wanted, location.origin) ? new URL(wanted, location.origin) : undefined
-  return url?.origin === location.origin ? url.pathname + url.search + url.hash : fallback
+  if (url?.origin !== location.origin) return fallback
+  return url.pathname.replace(/^\/+/, "/") + url.search + url.hash // two at the beginning would name another site
 }
 
 /** @param again Also for who is signed in, since what they want asks for a fresh sign-in. */
