@@ -36,6 +36,7 @@ export async function bundleClient(root: string = PROJECT_ROOT): Promise<readonl
     const { output } = await bundle.generate({
       format: "esm",
       minify: true,
+      comments: false,
       entryFileNames: "[name].js",
       chunkFileNames: `${PARTS}/[name]-[hash].js`,
     })

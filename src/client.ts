@@ -2,12 +2,13 @@
  * `selvedge/client`: a backend from a browser, from Node, Deno and Bun, and from another Worker.
  */
 
-import { Auth } from "./client/auth.ts"
+import { type Auth, authOf } from "./client/auth.ts"
 import type { ChannelOptions, ChannelRoom } from "./client/channel-types.ts"
 import { Collection, type Operation, runBatch } from "./client/collection.ts"
 import type { BatchOf, BatchOperation, BatchResults, CollectionsOf } from "./client/collection-types.ts"
 import { Http } from "./client/http.ts"
 import type { AnyBackend, ChannelName, ChannelsOf, EventsOf } from "./client/inference.ts"
+import { named } from "./client/later.ts"
 import type { CallOptions } from "./client/list-request.ts"
 import type { ListClient } from "./client/live/contract.ts"
 import { joinChannel } from "./client/live-entry.ts"
@@ -135,7 +136,7 @@ export function createClient<B extends AnyBackend = AnyBackend>(url?: string, op
     return found
   }
   const methods = {
-    auth: new Auth(http, session),
+    auth: authOf(http, session),
     status: outbox.state,
     batch: async (make: (to: unknown) => readonly Operation[], batchOptions?: CallOptions) =>
       runBatch(outbox, make(named((name) => collection(name).operations)), batchOptions),
@@ -149,11 +150,6 @@ export function createClient<B extends AnyBackend = AnyBackend>(url?: string, op
     close: () => void live?.then(({ connection }) => connection.close()),
   }
   return named((name) => methods[name as keyof typeof methods] ?? collection(name)) as Client<B>
-}
-
-/** Any property, by its name. A promise asks for `then`, and must not find it. */
-function named(find: (name: string) => unknown): unknown {
-  return new Proxy({}, { get: (_, name) => (typeof name === "symbol" || name === "then" ? undefined : find(name)) })
 }
 
 function originOf(url: string | undefined): string {

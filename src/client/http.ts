@@ -192,17 +192,11 @@ function unlessAborted<V>(promise: Promise<V>, signal: AbortSignal | undefined):
 
 /** Resolves after the time, or rejects when the signal is aborted. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
-    const timer = setTimeout(end, ms)
-    signal?.addEventListener("abort", end, { once: true })
-    function end() {
-      clearTimeout(timer)
-      signal?.removeEventListener("abort", end)
-      if (signal?.aborted) reject(signal.reason)
-      else resolve()
-    }
+  let timer: ReturnType<typeof setTimeout>
+  const time = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
   })
+  return unlessAborted(time, signal).finally(() => clearTimeout(timer))
 }
 
 /** Longer each time, and at random, so that clients that failed together don't come back together. */

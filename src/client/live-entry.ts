@@ -2,7 +2,7 @@
 
 import type { ChannelOptions, ChannelRoom, ChannelState } from "./channel-types.ts"
 import { backoffMs, pause } from "./http.ts"
-import type { CollectionReads, ListClient } from "./live/contract.ts"
+import type { CollectionReads, JoinedChannel, ListClient } from "./live/contract.ts"
 import type { LiveState } from "./live-types.ts"
 import type { ClientRecord } from "./outbox.ts"
 import { unreachable } from "./problem.ts"
@@ -60,21 +60,14 @@ export function watchList(
 export function joinChannel(load: () => Promise<ListClient>, name: string, options: ChannelOptions): ChannelRoom {
   const value = new Value(JOINING)
   const joined = loaded(load).then((client) => client.connection.join(name, options, value))
+  const whenJoined = (use: (channel: JoinedChannel) => void) => void joined.then(use, () => undefined)
   joined.catch((cause) => value.set({ ...JOINING, status: "failed", problem: unreachable(cause) }))
   return {
     get: () => value.get(),
     subscribe: (changed) => value.subscribe(changed),
     publish: async (event, data) => (await joined).publish(event, data),
-    present: (data) =>
-      void joined.then(
-        (channel) => channel.present(data),
-        () => undefined,
-      ),
-    leave: () =>
-      void joined.then(
-        (channel) => channel.leave(),
-        () => undefined,
-      ),
+    present: (data) => whenJoined((channel) => channel.present(data)),
+    leave: () => whenJoined((channel) => channel.leave()),
   }
 }
 

@@ -212,5 +212,5 @@ function nameOf({ collection, id }: Write, version: number | undefined): string 
 
 function signedOut(): ProblemError {
   const detail = "Somebody else is signed in than who wrote this."
-  return new ProblemError({ code: "unauthenticated", status: 401, title: "Unauthenticated", detail })
+  return new ProblemError({ code: "unauthenticated", status: 401, detail })
 }

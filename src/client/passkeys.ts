@@ -1,4 +1,4 @@
-/** The browser's side of passkeys (WebAuthn Level 3), loaded when one is wanted. */
+/** Passkeys, with the browser's side of them (WebAuthn Level 3); loaded with the first call. */
 
 import type { Passkey } from "./account.ts"
 import type { AuthRequests, SignedIn } from "./auth-requests.ts"
@@ -20,15 +20,30 @@ export interface PasskeySignInOptions {
 /** Browsers do one at a time; the newest wish counts. */
 let present = new AbortController()
 
-export async function addPasskey(requests: AuthRequests, name: string | undefined): Promise<Passkey> {
-  const { credentials, read } = support("parseCreationOptionsFromJSON")
-  const signal = take(undefined)
-  const options = await requests.ask("POST", "passkeys/register/options")
-  const response = await finish(credentials.create({ publicKey: read(options), signal }))
-  return requests.ask("POST", "passkeys/register", { response, name })
+export function passkeysOf(requests: AuthRequests) {
+  return {
+    /**
+     * Without an address or a password: the person chooses among the passkeys that they have for this site.
+     *
+     * @throws ProblemError `cancelled`, `unsupported`, `invalid_credentials`
+     */
+    signIn: (options?: PasskeySignInOptions): Promise<SignedIn> => signIn(requests, options),
+    /**
+     * @param name That of the device unless told.
+     * @throws ProblemError `cancelled`, `unsupported`, `conflict` for a device that has one already
+     */
+    add: (name?: string): Promise<Passkey> => add(requests, name),
+    /** Newest first. */
+    list: (): Promise<readonly Passkey[]> => requests.list("passkeys"),
+    /** @throws ProblemError `not_found` */
+    rename: (id: string, name: string): Promise<Passkey> =>
+      requests.ask("PATCH", `passkeys/${encodeURIComponent(id)}`, { name }),
+    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
+    remove: (id: string): Promise<void> => requests.remove("passkeys", id),
+  }
 }
 
-export async function signInByPasskey(
+async function signIn(
   requests: AuthRequests,
   { autofill = false, signal }: PasskeySignInOptions = {},
 ): Promise<SignedIn> {
@@ -48,6 +63,14 @@ export async function signInByPasskey(
       if (isOver) throw error
     }
   }
+}
+
+async function add(requests: AuthRequests, name: string | undefined): Promise<Passkey> {
+  const { credentials, read } = support("parseCreationOptionsFromJSON")
+  const signal = take(undefined)
+  const options = await requests.ask("POST", "passkeys/register/options")
+  const response = await finish(credentials.create({ publicKey: read(options), signal }))
+  return requests.ask("POST", "passkeys/register", { response, name })
 }
 
 function support(name: "parseCreationOptionsFromJSON" | "parseRequestOptionsFromJSON") {
@@ -77,5 +100,5 @@ async function finish(ceremony: Promise<{ toJSON(): unknown }>): Promise<unknown
 }
 
 function problem(code: string, detail: string, cause?: unknown): ProblemError {
-  return new ProblemError({ code, status: 0, title: "", detail }, { cause })
+  return new ProblemError({ code, status: 0, detail }, { cause })
 }

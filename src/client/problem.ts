@@ -11,7 +11,7 @@ export type KnownCode = ProblemCode | "unreachable"
 export interface ProblemBody {
   readonly code: string
   readonly status: number
-  readonly title: string
+  readonly title?: string
   readonly detail: string
   readonly requestId?: string
   readonly errors?: readonly ProblemDetail[]
@@ -58,8 +58,7 @@ export function isProblem(error: unknown, ...codes: readonly (KnownCode | (strin
 
 /** No answer came, after all tries. */
 export function unreachable(cause: unknown): ProblemError {
-  const detail = "The server can't be reached."
-  return new ProblemError({ code: "unreachable", status: 0, title: "Unreachable", detail }, { cause })
+  return new ProblemError({ code: "unreachable", status: 0, detail: "The server can't be reached." }, { cause })
 }
 
 /** Of answers that don't say it. */
@@ -78,7 +77,6 @@ export function problemOf(status: number, body: unknown, retryAfter?: number): P
   const problem = (typeof body === "object" && body !== null ? body : {}) as Partial<ProblemBody>
   return new ProblemError({
     code: CODES[status] ?? (status < 500 ? "invalid_query" : "internal"),
-    title: "",
     detail: `The server answered ${status}.`,
     ...problem,
     status,

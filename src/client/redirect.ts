@@ -221,5 +221,5 @@ function base64url(bytes: Uint8Array): string {
 
 function problem(code: string, cause?: unknown): ProblemError {
   const detail = EXPLAINED[code] ?? "The provider's answer can't be used. Try again, or another way."
-  return new ProblemError({ code, status: 0, title: "", detail }, { cause })
+  return new ProblemError({ code, status: 0, detail }, { cause })
 }

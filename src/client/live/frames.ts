@@ -46,7 +46,7 @@ export function frameText(frame: object): string {
 
 /** A refusal that the client finds by itself. */
 export function refusal(code: string, status: number, detail: string): ProblemError {
-  return new ProblemError({ code, status, title: detail, detail })
+  return new ProblemError({ code, status, detail })
 }
 
 /** How long to stay away: longer each time, and at random, so that clients that fell together don't come back together. */

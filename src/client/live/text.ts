@@ -2,12 +2,9 @@
 
 /** Negative, zero or positive. By code point, as SQLite orders UTF-8 bytes; JavaScript orders by UTF-16 unit. */
 export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
-    if (x !== y) return surrogatesLast(x) - surrogatesLast(y)
-  }
-  return a.length - b.length
+  let i = 0
+  while (i < a.length && a[i] === b[i]) i++
+  return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1)
 }
 
 /** Whether it may be a big number, or a text of digits. */
@@ -19,9 +16,4 @@ export function isNumeral(text: unknown): text is string {
 export function compareNumerals(a: string, b: string): number {
   const [x, y] = [BigInt(a), BigInt(b)]
   return x < y ? -1 : x > y ? 1 : 0
-}
-
-function surrogatesLast(unit: number): number {
-  if (unit < 0xd800) return unit
-  return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000
 }

@@ -1,11 +1,41 @@
-/** The own account's identities, passkeys, second factor, sessions and keys. */
+/** What becomes of the own account, loaded with the first call: few pages manage it. */
 
-import type { AccountSession, ApiKey, Identity, NewApiKey, Passkey } from "./account.ts"
-import type { AuthRequests, SignedIn } from "./auth-requests.ts"
-import { inPopup, leaving } from "./leaving.ts"
-import type { PasskeySignInOptions } from "./passkeys.ts"
-import { browser } from "./platform.ts"
+import type { AccountSession, ApiKey, Identity, NewApiKey, User } from "./account.ts"
+import type { AuthRequests } from "./auth-requests.ts"
+import { leaving } from "./leaving.ts"
 import type { LeaveOptions } from "./redirect.ts"
+
+export function ownAccountOf(requests: AuthRequests) {
+  const keep = (user: User): User => requests.session.keepUser(user)
+  const post = (path: string, body?: object): Promise<void> => requests.ask("POST", path, body)
+  const change = async (path: string, body: object): Promise<User> =>
+    keep((await requests.ask<{ user: User }>("POST", path, body)).user)
+  return {
+    /** Asks for the own account, which may have been changed elsewhere. */
+    refreshUser: async (): Promise<User> => keep(await requests.ask("GET", "user")),
+    updateUser: async (patch: { readonly name?: string | null }): Promise<User> =>
+      keep(await requests.ask("PATCH", "user", patch)),
+    /** Deletes the own account with all that is personal. @throws ProblemError `conflict` for the last admin */
+    async deleteUser(): Promise<void> {
+      await requests.ask("DELETE", "user")
+      requests.session.forget()
+    },
+    /** The account gets the address once the link in the mail to it is used. @throws ProblemError `conflict` */
+    changeEmail: (email: string): Promise<User> => change("email/change", { email }),
+    /** Mails the link that confirms the address again. @throws ProblemError `conflict` when it is confirmed */
+    requestVerification: (): Promise<void> => post("email/verify/request"),
+    /** Confirms an address by the token of a mail; it signs nobody in. @throws ProblemError `invalid_credentials` */
+    verifyEmail: (token: string): Promise<User> => change("email/verify", { token }),
+    /** Mails a link to choose a new password, to an address that has an account. */
+    forgotPassword: (email: string): Promise<void> => post("password/forgot", { email }),
+    /** By the token of a mail. Ends all sessions of the account. @throws ProblemError `invalid_credentials` */
+    resetPassword: (reset: { readonly token: string; readonly password: string }): Promise<User> =>
+      change("password/reset", reset),
+    /** Ends all other sessions. @throws ProblemError `invalid_credentials` for a wrong `currentPassword` */
+    changePassword: (passwords: { readonly currentPassword: string; readonly password: string }): Promise<User> =>
+      change("password/change", passwords),
+  }
+}
 
 /** Accounts at providers that sign in to this one. */
 export function identitiesOf(requests: AuthRequests) {
@@ -15,37 +45,8 @@ export function identitiesOf(requests: AuthRequests) {
     /** Leaves the page, as `signInWithRedirect`. */
     link: async (provider: string, options?: LeaveOptions): Promise<void> =>
       (await leaving()).leave(requests, provider, true, options),
-    /** As `signInWithPopup`. @throws ProblemError `conflict` when it signs in to another account */
-    linkWithPopup: (provider: string, options?: LeaveOptions): Promise<Identity> =>
-      inPopup((popup, { linkByPopup }) => linkByPopup(requests, popup, provider, options)),
     /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
     remove: (provider: string): Promise<void> => requests.remove("identities", provider),
-  }
-}
-
-export function passkeysOf(requests: AuthRequests) {
-  return {
-    /** Whether this browser has what it takes. */
-    isSupported: (): boolean => browser.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
-    /**
-     * Without an address or a password: the person chooses among the passkeys that they have for this site.
-     *
-     * @throws ProblemError `cancelled`, `unsupported`, `invalid_credentials`
-     */
-    signIn: async (options?: PasskeySignInOptions): Promise<SignedIn> =>
-      (await import("./passkeys.ts")).signInByPasskey(requests, options),
-    /**
-     * @param name That of the device unless told.
-     * @throws ProblemError `cancelled`, `unsupported`, `conflict` for a device that has one already
-     */
-    add: async (name?: string): Promise<Passkey> => (await import("./passkeys.ts")).addPasskey(requests, name),
-    /** Newest first. */
-    list: (): Promise<readonly Passkey[]> => requests.list("passkeys"),
-    /** @throws ProblemError `not_found` */
-    rename: (id: string, name: string): Promise<Passkey> =>
-      requests.ask("PATCH", `passkeys/${encodeURIComponent(id)}`, { name }),
-    /** Ends all other sessions. @throws ProblemError `not_found`; `conflict` for the last way to sign in */
-    remove: (id: string): Promise<void> => requests.remove("passkeys", id),
   }
 }
 
