@@ -174,6 +174,22 @@ test("relations of a record are there before the server has shown them, and with
   )
 })
 
+test("a list of some fields is in order, also when its order was not named and nothing was there to see it by", async () => {
+  const { client, box } = await newBox()
+  const titles = (list: Store<LiveState<Item>>) =>
+    list
+      .get()
+      .data.map((item: Item) => item.title)
+      .join()
+  const empty = watch(client, { boxId: box, fields: ["title"] })
+  await until(() => empty.get().status === "live")
+  const other = open()
+  for (const rank of [3, 1, 2]) await other.items!.create({ boxId: box, title: `${9 - rank}`, rank })
+  await until(() => titles(empty) === "8,7,6")
+  const asText = watch(client, { boxId: box, fields: "title", sort: "rank" })
+  await until(() => titles(asText) === "8,7,6")
+})
+
 test("a collection that isn't live is read once, shows own writes, and is read again after them", async () => {
   const client = open()
   const title = crypto.randomUUID()

@@ -19,6 +19,7 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
   const filter = JSON.parse(jsonText(filterOf(query))) as QueryObject
   let window_ = newWindow()
   let sortKeys = String(query.sort ?? "").split(",")
+  let asked = wanted()
   let isConnected = true
   let isLoaded = false
   let isAsking = true
@@ -27,14 +28,14 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
   let isDue = false
   let isEnded = false
 
-  const subscription = connection.follow(collection.name, wanted(), {
+  const subscription = connection.follow(collection.name, asked, {
     take(message) {
       if (message.type === "change") window_.takeChange(message)
       else {
         isAsking = false
         sortKeys = message.sort.split(",")
         window_.takeSnapshot(message)
-        isLoaded = !lacksKeys(message.data[0])
+        isLoaded = String(wanted().fields) === String(asked.fields)
         if (!isLoaded) ask()
       }
       updateSoon()
@@ -69,23 +70,22 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
   /** With the fields that it takes to keep the list in order. */
   function wanted(): QueryObject {
     const isUsual = Number.isInteger(limit) && limit > 0 && limit <= MOST_RECORDS
-    const names = ["id", "version", ...sortKeys.map((key) => key.replace("-", "")).filter(Boolean)]
+    const names = ["id", "version", ...sortKeys.map((key) => key.replace("-", ""))]
     return {
       ...query,
       limit: isUsual ? Math.min(limit + SPARE, MOST_RECORDS) : query.limit,
-      ...(Array.isArray(query.fields) && { fields: [...new Set([...query.fields, ...names])] }),
+      ...(query.fields !== undefined && {
+        fields: [...new Set([...String(query.fields).split(","), ...names])].filter(Boolean),
+      }),
     }
-  }
-
-  function lacksKeys(record: QueryObject | undefined): boolean {
-    return record !== undefined && window_.order.names.some((name) => !(name in record))
   }
 
   function ask(): void {
     isAsking = true
     askedAt = Date.now()
     asking = undefined
-    subscription.ask(wanted())
+    asked = wanted()
+    subscription.ask(asked)
   }
 
   /** Once for all that comes at the same time. */
