@@ -17,7 +17,9 @@ test("of two people who buy the last copy at the same time one gets it, and the 
   const { page } = people[outcomes.indexOf("sold out")]!
   const quantity = lineOf(page, film).getByLabel("Quantity")
   expect(await quantity.getAttribute("aria-invalid")).toBe("true")
-  expect(await page.locator(`#${await quantity.getAttribute("aria-describedby")}`).textContent()).toMatch(/left|sold out/i)
+  expect(await page.locator(`#${await quantity.getAttribute("aria-describedby")}`).textContent()).toMatch(
+    /left|sold out/i,
+  )
   const orders = await ordersOf(film.id)
   expect(orders).toHaveLength(1)
   expect((await call("GET", `/v1/films/${film.id}`)).stock).toBe(0)
