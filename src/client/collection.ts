@@ -129,7 +129,7 @@ export class Collection {
 
   async #submit(operation: Operation, { signal }: CallOptions = {}): Promise<ClientRecord | undefined> {
     const { write, method, path, body } = operation
-    const key = crypto.randomUUID()
+    const key = newRecordId()
     const [record] = await this.#outbox.submit(
       [write],
       (versionOf) => ({ method, path, body, key, headers: ifMatch(versionOf(write)) }),
@@ -150,7 +150,7 @@ export async function runBatch(
   operations: readonly Operation[],
   { signal }: CallOptions = {},
 ): Promise<readonly (ClientRecord | undefined)[]> {
-  const key = crypto.randomUUID()
+  const key = newRecordId()
   const writes = operations.map(({ write }) => write)
   // of several writes to one record the first asks for its version: for the next it has moved on
   const isFirst = writes.map(

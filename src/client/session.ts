@@ -5,6 +5,7 @@ import { type Credentials, type Http, pause } from "./http.ts"
 import { watchNetwork } from "./network.ts"
 import { browser, type Tabs, type TextStorage } from "./platform.ts"
 import { isProblem } from "./problem.ts"
+import { newRecordId } from "./record-id.ts"
 import { forgiving, type Keeping, memoryStorage, storageOf } from "./storage.ts"
 import { Value } from "./store.ts"
 
@@ -134,7 +135,7 @@ export class Session implements Credentials {
   keep({ user, accessToken, expiresIn, refreshToken }: SessionAnswer): User {
     const lifeS = Math.max(expiresIn - MARGIN_S, expiresIn / 2)
     this.#take({ token: accessToken, until: Date.now() + lifeS * 1_000 })
-    this.#store({ refreshToken, key: crypto.randomUUID(), user })
+    this.#store({ refreshToken, key: newRecordId(), user })
     return this.user.get()!
   }
 

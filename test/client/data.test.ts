@@ -33,6 +33,20 @@ test("what is written while there is no network waits, and goes out in its order
   expect(sent.map(({ status }) => status)).toEqual([201, 201])
 })
 
+test("what a browser gives to no page that came over plain HTTP isn't needed to sign in and to write", async () => {
+  const { randomUUID } = crypto
+  Object.assign(crypto, { randomUUID: undefined })
+  try {
+    const { client } = open()
+    const account = { email: `${Date.now()}@example.com`, password: "a long enough one" }
+    expect(await client.auth.signUp(account)).toMatchObject({ user: { email: account.email } })
+    expect(await client.papers!.create({ title: "one" })).toMatchObject({ title: "one" })
+    expect(await client.batch((to) => [to.papers!.create({ title: "two" })])).toMatchObject([{ title: "two" }])
+  } finally {
+    Object.assign(crypto, { randomUUID })
+  }
+})
+
 test("a write is sent as it was when it was made", async () => {
   const { client } = open()
   goOffline()

@@ -1,6 +1,7 @@
 /** Messages that were published to a channel and have no answer yet. */
 
 import { ProblemError } from "../problem.ts"
+import { newRecordId } from "../record-id.ts"
 import { refusal, type ServerMessage } from "./frames.ts"
 
 /** For the channel to be joined, and for the answer. */
@@ -33,7 +34,7 @@ export class Publishes {
       const now = Date.now()
       if (this.#spentUntil - now > AT_ONCE_MS) throw refusal("rate_limited", 429, "Too many messages at once.")
       this.#spentUntil = Math.max(this.#spentUntil, now) + EACH_MS
-      const ref = crypto.randomUUID()
+      const ref = newRecordId()
       const timer = setTimeout(() => this.#lose(ref), ANSWER_WITHIN_MS)
       this.#waiting.set(ref, { frame: { type: "publish", event, data, ref }, timer, isSent: false, resolve, reject })
       this.sendAll()
