@@ -2,7 +2,7 @@
 
 import { addToCart } from "./cart.js"
 import { showLine } from "./cart-line.js"
-import { buy, findLostOrder } from "./checkout.js"
+import { buy, cartWritten, findLostOrder } from "./checkout.js"
 import { client, isProblem } from "./client.js"
 import { element, find } from "./dom.js"
 import { count, money } from "./format.js"
@@ -22,6 +22,8 @@ const refused = new Map()
 const films = new Map()
 let lines = []
 let isBuying = false
+/** Whether what is shown is no older than the connection. */
+let isCurrent = false
 let owner
 let stop = () => {}
 
@@ -44,6 +46,7 @@ function follow(user) {
   stop = client.cart.live({ expand: ["film"], limit: MOST_LINES }, (records, { status, problem }) => {
     if (status === "loading") return showLoading()
     if (status === "failed") return showFailed(problem)
+    isCurrent = status !== "offline"
     show(records)
   })
   if (!list.hasChildNodes()) showLoading()
@@ -110,6 +113,7 @@ async function remove(line) {
   const { filmId, film } = line
   const quantity = quantityOf(line)
   const next = list.querySelector(`[data-id="${line.id}"]`).nextElementSibling
+  clearTimeout(chosen.get(line.id)?.timer)
   chosen.delete(line.id)
   const back = () => addToCart(filmId, quantity).catch(toastProblem)
   toast(`“${film?.title ?? "The film"}” is out of your cart.`, { action: { text: "Put it back", run: back } })
@@ -124,6 +128,7 @@ async function placeOrder() {
   say("")
   try {
     await sendChosen()
+    await cartWritten()
     const order = await buy(lines)
     location.assign(`/orders?new=${order.id}`)
   } catch (error) {
@@ -146,7 +151,8 @@ async function explain(error) {
 /** The cart is empty: because there is nothing, or because an order that was cut off did go through. */
 async function finishLostCheckout() {
   if (isBuying) return
-  const order = await findLostOrder()
+  const isEmptied = isCurrent && client.status.get().pending === 0 // at the server as well
+  const order = isEmptied ? await findLostOrder() : undefined
   if (order) location.replace(`/orders?new=${order.id}`)
   else if (lines.length === 0) showEmpty()
 }

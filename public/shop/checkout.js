@@ -7,6 +7,19 @@ import { client } from "./client.js"
 
 const NAME = "checkout"
 
+/** Once nothing that was changed is still on its way: what was taken out of the cart isn't to be bought. */
+export function cartWritten() {
+  return new Promise((resolve) => {
+    const stop = client.status.subscribe(look)
+    look()
+    function look() {
+      if (client.status.get().pending > 0) return
+      stop()
+      resolve()
+    }
+  })
+}
+
 /** @returns The order. @throws ProblemError `out_of_stock`, `cart_empty`, `cart_changed`, … */
 export async function buy(lines) {
   const intent = intentFor(contentsOf(lines))
@@ -37,7 +50,7 @@ async function ask(key) {
 function intentFor(contents) {
   const kept = keptIntent()
   if (kept?.contents === contents) return kept
-  const intent = { key: crypto.randomUUID(), contents }
+  const intent = { key: crypto.getRandomValues(new Uint32Array(4)).join("-"), contents }
   sessionStorage.setItem(NAME, JSON.stringify(intent))
   return intent
 }

@@ -80,6 +80,27 @@ test("an answer that is lost twice is asked for again, and is one order", async 
   expect(await ordersOf(film.id)).toHaveLength(1)
 })
 
+test("what is taken out of the cart after a checkout that got no answer is never bought", async () => {
+  const film = await newFilm()
+  const { page, mayMeet } = await buyer("Ada", film)
+  mayMeet("ERR_CONNECTION_RESET", 422)
+  await page.route("**/v1/checkout", (route) => route.abort("connectionreset"))
+  await placeButton(page).click()
+  await page.getByText("you will not order twice").waitFor({ timeout: 60_000 })
+  await page.unroute("**/v1/checkout")
+  const { promise: removal, resolve: remove } = Promise.withResolvers<void>()
+  await page.route("**/v1/cart/*", async (route) => {
+    await removal
+    await route.continue()
+  })
+  await page.getByRole("button", { name: `Remove ${film.title}` }).click()
+  await page.getByText("Your cart is empty").waitFor()
+  await page.waitForTimeout(1_500)
+  remove()
+  await expect.poll(async () => (await page.evaluate(() => sessionStorage.getItem("checkout"))) === null).toBe(true)
+  expect(await ordersOf(film.id)).toEqual([])
+})
+
 test("a quantity that is changed right before is what is bought", async () => {
   const film = await newFilm({ priceCents: 700 })
   const { page } = await buyer("Ada", film)
