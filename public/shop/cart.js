@@ -16,7 +16,7 @@ client.auth.onAuthChange((user) => {
   owner = user?.id
   stop()
   stop = user ? client.cart.live({ limit: MOST_LINES }, tell) : () => {}
-  if (!user) tell([])
+  tell([]) // not somebody else's
 })
 
 /** @param changed Called with the lines, at once and after each change. @returns Ends it. */

@@ -17,6 +17,7 @@ const log = openLog()
 const box = find("#text")
 /** Said here and not confirmed yet, or failed, in order. */
 let unsent = []
+let said = 0
 /** Messages of this page that have come back. */
 const arrived = new Set()
 let room
@@ -69,6 +70,7 @@ function join(user) {
   find("#sign-in").href = signInPath()
   if (room && user?.id === owner) return
   owner = user?.id
+  unsent = [] // somebody else's
   room?.leave()
   room = undefined
   if (!user) return
@@ -106,7 +108,7 @@ function say() {
   box.value = ""
   find("#left").textContent = ""
   const after = room.get().messages.at(-1)?.seq ?? ""
-  const message = { id: crypto.randomUUID(), text, after }
+  const message = { id: `unsent ${++said}`, text, after }
   unsent = [...unsent, message]
   log.goToEnd()
   send(message)
