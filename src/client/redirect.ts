@@ -21,6 +21,7 @@ const EXPLAINED: Readonly<Record<string, string>> = {
   other_browser: "Open the link in the browser that asked for it, and only once.",
   popup_blocked: "The browser has blocked the window.",
   popup_closed: "The window was closed.",
+  unsupported: "This way to sign in needs HTTPS.",
   storage_blocked: "The browser keeps nothing for this site, so nobody can come back to it.",
 }
 
@@ -89,6 +90,7 @@ async function prepare(id: string, { redirectTo }: LeaveOptions = {}) {
   url.hash = ""
   url.searchParams.set(PARAMETER, id)
   const verifier = randomText(32)
+  if (!crypto.subtle) throw problem("unsupported") // over plain HTTP
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))
   return { verifier, hash, way: { redirectTo: url.href, codeChallenge: base64url(new Uint8Array(digest)) } }
 }

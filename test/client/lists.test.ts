@@ -205,6 +205,22 @@ test("a collection that isn't live is read once, shows own writes, and is read a
   await until(() => found.get().data.length === 2)
 })
 
+test("a list that is looked at again by somebody else begins anew", async () => {
+  const { client, box } = await newBox()
+  const account = () => ({ email: `${crypto.randomUUID()}@example.com`, password: "a long enough one" })
+  await client.auth.signUp(account())
+  await client.items!.create({ boxId: box, title: "one" })
+  const list = client.items!.watch({ boxId: box })
+  const stop = list.subscribe(() => undefined)
+  await until(() => list.get().data.length === 1)
+  stop()
+  await client.auth.signUp(account())
+  const states: string[] = []
+  stops.push(list.subscribe(() => states.push(list.get().status)))
+  await until(() => list.get().status === "live")
+  expect(states).toEqual(["loading", "live"])
+})
+
 test("a list that is refused says why, and an unknown collection isn't there", async () => {
   const client = open()
   const list = watch(client, { ghost: 1 })

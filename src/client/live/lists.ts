@@ -24,17 +24,22 @@ export function createLists(
   user: Store<{ readonly id: string } | null>,
 ): ListClient {
   const open = new Map<string, Kept>()
+  /** Who has seen what a list that ended still shows. */
+  const seenBy = new WeakMap<object, string | undefined>()
   return {
     connection,
     open(collection, query, value) {
       const key = collection.name + queryString(query)
+      if (seenBy.has(value) && seenBy.get(value) !== user.get()?.id) clear({ value })
       const list = open.get(key) ?? keep(connection, { collection, query, outbox, user, value: new Value(value.get()) })
       open.set(key, list)
-      value.set(list.value.get())
-      const stop = list.value.subscribe(() => value.set(list.value.get()))
+      const tell = () => value.set(list.value.get())
+      const stop = list.value.subscribe(tell)
+      tell()
       return {
         end() {
           stop()
+          seenBy.set(value, user.get()?.id)
           if (value.get().status === "live") value.set({ ...value.get(), status: "offline" })
           if (list.value.isWatched || open.get(key) !== list) return
           open.delete(key)

@@ -37,7 +37,7 @@ export function show({ value }: OpenList, { data, status, hasMore, pending }: Sh
 }
 
 /** Nothing is known any more: for the problem, or as long as it is asked for. */
-export function clear({ value }: OpenList, problem?: ProblemError): void {
+export function clear({ value }: Pick<OpenList, "value">, problem?: ProblemError): void {
   const status = problem ? "failed" : "loading"
   value.set({ data: [], status, problem, hasMore: false, pending: value.get().pending })
 }
