@@ -12,7 +12,7 @@ import { Value } from "./store.ts"
 /** Before its end a token is renewed, so that it doesn't end on its way. */
 const MARGIN_S = 30
 /** How long a tab waits to be told the token that another one has just got. */
-const NEWS_WITHIN_MS = 300
+const NEWS_WITHIN_MS = 1_500
 
 /** What every way of signing in answers with. */
 export interface SessionAnswer {
