@@ -20,7 +20,7 @@ export interface ClientFile {
   /** `selvedge.js`, or what it loads with the first live list or channel: `selvedge-assets/…`. */
   readonly path: string
   readonly code: string
-  /** The module that it was asked for by, such as `src/client/live/open.ts`. */
+  /** The module that it was asked for by, such as `src/client/live/open.ts`; empty for what only other files ask for. */
   readonly source: string
 }
 
@@ -42,7 +42,11 @@ export async function bundleClient(root: string = PROJECT_ROOT): Promise<readonl
     })
     const [entry, ...parts] = output.map((file) => {
       if (file.type !== "chunk") throw new TypeError(`The client has a part that is no module: ${file.fileName}`)
-      return { path: file.fileName, code: file.code, source: relative(root, file.facadeModuleId ?? "") }
+      return {
+        path: file.fileName,
+        code: file.code,
+        source: file.facadeModuleId ? relative(root, file.facadeModuleId) : "",
+      }
     })
     return [entry!, ...parts]
   } finally {

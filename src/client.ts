@@ -12,7 +12,7 @@ import { named } from "./client/later.ts"
 import type { CallOptions } from "./client/list-request.ts"
 import type { ListClient } from "./client/live/contract.ts"
 import { joinChannel } from "./client/live-entry.ts"
-import { Outbox, type OutboxState } from "./client/outbox.ts"
+import { createOutbox, type OutboxState } from "./client/outbox.ts"
 import { browser } from "./client/platform.ts"
 import type { AnswerOf, MethodOf, PathOf, RequestArguments, RequestOptions, RoutesOf } from "./client/route-types.ts"
 import { Session } from "./client/session.ts"
@@ -117,7 +117,7 @@ export type Client<B extends AnyBackend = AnyBackend> = ClientMethods<B> &
 export function createClient<B extends AnyBackend = AnyBackend>(url?: string, options: ClientOptions = {}): Client<B> {
   const http = new Http({ base: originOf(url), fetch: options.fetch ?? ((...request) => fetch(...request)) })
   const session = new Session({ http, keeping: options.storage ?? "local", token: options.token })
-  const outbox = new Outbox(http, session.user)
+  const outbox = createOutbox(http, session.user)
   let live: Promise<ListClient> | undefined
   const load = () => {
     live ??= import("./client/live/open.ts").then(

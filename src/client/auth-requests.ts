@@ -15,62 +15,48 @@ export type SignedIn =
   | { readonly user: User; readonly mfa?: undefined }
   | { readonly mfa: MfaTicket; readonly user?: undefined }
 
-export class AuthRequests {
-  readonly session: Session
-  readonly #http: Http
+export type AuthRequests = ReturnType<typeof authRequestsOf>
 
-  constructor(http: Http, session: Session) {
-    this.#http = http
-    this.session = session
-  }
-
-  get base(): string {
-    return this.#http.base
+export function authRequestsOf(http: Http, session: Session) {
+  async function send(method: string, path: string, body?: object, anonymous = false): Promise<unknown> {
+    const cookies = session.inCookie
+    return (await http.send({ method, path: `/v1/auth/${path}`, body, anonymous, cookies })).body
   }
 
   /** As who is signed in. */
-  async ask<A>(method: string, path: string, body?: object): Promise<A> {
-    return (await this.#send(method, path, body)) as A
+  async function ask<A>(method: string, path: string, body?: object): Promise<A> {
+    return (await send(method, path, body)) as A
   }
 
-  /** @returns The rows of a list. */
-  async list<R>(path: string): Promise<readonly R[]> {
-    return (await this.ask<{ data: readonly R[] }>("GET", path)).data
-  }
+  return {
+    session,
+    base: http.base,
+    ask,
 
-  remove(path: string, id?: string): Promise<void> {
-    return this.ask("DELETE", id === undefined ? path : `${path}/${encodeURIComponent(id)}`)
-  }
+    /** @returns The rows of a list. */
+    list: async <R>(path: string): Promise<readonly R[]> => (await ask<{ data: readonly R[] }>("GET", path)).data,
 
-  /**
-   * Signs in. Only a visitor without credentials is told: what is theirs goes along.
-   *
-   * @throws TypeError when the client was given a token, which would stay in use.
-   */
-  async enter(path: string, body?: object): Promise<SignedIn | undefined> {
-    const { session } = this
-    if (session.given !== undefined) throw new TypeError("This client has a token of its own: nobody signs in.")
-    const query = session.inCookie ? "?cookie=true" : ""
-    const answer = await this.#send("POST", path + query, body, !session.user.get()?.isAnonymous)
-    if (!answer || "mfa" in (answer as object)) return answer as SignedIn | undefined
-    return { user: session.keep(answer as SessionAnswer) }
-  }
+    remove: (...path: readonly string[]): Promise<void> => ask("DELETE", path.map(encodeURIComponent).join("/")),
 
-  /** Ends the session here in any case, before the server is told. */
-  async leave(): Promise<void> {
-    const { given, inCookie } = this.session
-    const refreshToken = this.session.forget()
-    if (given !== undefined || inCookie || refreshToken !== undefined)
-      await this.#send(
-        "POST",
-        "sign-out",
-        refreshToken === undefined ? undefined : { refreshToken },
-        given === undefined,
-      )
-  }
+    /**
+     * Signs in. Only a visitor without credentials is told: what is theirs goes along.
+     *
+     * @throws TypeError when the client was given a token, which would stay in use.
+     */
+    async enter(path: string, body?: object): Promise<SignedIn | undefined> {
+      if (session.given !== undefined) throw new TypeError("This client has a token of its own: nobody signs in.")
+      const query = session.inCookie ? "?cookie=true" : ""
+      const answer = await send("POST", path + query, body, !session.user.get()?.isAnonymous)
+      if (!answer || "mfa" in (answer as object)) return answer as SignedIn | undefined
+      return { user: session.keep(answer as SessionAnswer) }
+    },
 
-  async #send(method: string, path: string, body?: object, anonymous = false): Promise<unknown> {
-    const cookies = this.session.inCookie
-    return (await this.#http.send({ method, path: `/v1/auth/${path}`, body, anonymous, cookies })).body
+    /** Ends the session here in any case, before the server is told. */
+    async leave(): Promise<void> {
+      const { given, inCookie } = session
+      const refreshToken = session.forget()
+      const body = refreshToken === undefined ? undefined : { refreshToken }
+      if (given !== undefined || inCookie || body) await send("POST", "sign-out", body, given === undefined)
+    },
   }
 }

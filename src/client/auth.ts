@@ -1,7 +1,7 @@
 /** Signing in and out, and the own account: every method of `/v1/auth`. */
 
-import type { Identity, Provider, User } from "./account.ts"
-import { AuthRequests, type SignedIn } from "./auth-requests.ts"
+import type { Identity, User } from "./account.ts"
+import { type AuthRequests, authRequestsOf, type SignedIn } from "./auth-requests.ts"
 import type { Http } from "./http.ts"
 import { later } from "./later.ts"
 import { inPopup, leaving } from "./leaving.ts"
@@ -23,16 +23,17 @@ export interface Credentials {
 export interface Auth extends ReturnType<typeof signInOf>, ReturnType<typeof ownAccountOf> {}
 
 export function authOf(http: Http, session: Session): Auth {
-  const requests = new AuthRequests(http, session)
-  return later(async () => (await import("./own-account.ts")).ownAccountOf(requests), signInOf(requests))
+  const requests = authRequestsOf(http, session)
+  return own((account) => account.ownAccountOf(requests), signInOf(requests))
+}
+
+function own<M extends object, N extends object>(pick: (account: typeof import("./own-account.ts")) => M, now?: N) {
+  return later(async () => pick(await import("./own-account.ts")), now)
 }
 
 function signInOf(requests: AuthRequests) {
   const { session } = requests
-  const own = () => import("./own-account.ts")
   const enter = async (path: string, body?: object): Promise<SignedIn> => (await requests.enter(path, body))!
-  let visiting: Promise<{ readonly user: User }> | undefined
-  let returning: Promise<Returned | undefined> | undefined
 
   async function visit(): Promise<{ readonly user: User }> {
     await session.token() // whether it still stands
@@ -91,12 +92,7 @@ function signInOf(requests: AuthRequests) {
     }): Promise<{ readonly user: User }> => enter("mfa", answer) as Promise<{ user: User }>,
 
     /** A visitor who can have things before there is an account. Whoever is signed in stays it. */
-    signInAnonymously(): Promise<{ readonly user: User }> {
-      visiting ??= visit().finally(() => {
-        visiting = undefined
-      })
-      return visiting
-    },
+    signInAnonymously: oneAtATime(visit),
 
     /** Mails six digits, good for 10 minutes and 5 attempts; they void those before. */
     sendCode: (email: string): Promise<void> => requests.ask("POST", "email/code", { email }),
@@ -104,17 +100,6 @@ function signInOf(requests: AuthRequests) {
     /** An unknown address gets an account. @throws ProblemError `invalid_credentials` */
     signInWithCode: (answer: { readonly email: string; readonly code: string }): Promise<SignedIn> =>
       enter("email/code/redeem", answer),
-
-    /** Mails a link, good once and for 15 minutes. Its page leads to `redirectTo`, in this browser. */
-    sendLink: async (email: string, options?: LeaveOptions): Promise<void> =>
-      (await leaving()).sendLink(requests, email, options),
-
-    /** Those that people can sign in with. */
-    providers: (): Promise<readonly Provider[]> => requests.list("providers"),
-
-    /** Leaves the page for that of a provider, which leads to `redirectTo`. */
-    signInWithRedirect: async (provider: string, options?: LeaveOptions): Promise<void> =>
-      (await leaving()).leave(requests, provider, false, options),
 
     /**
      * Opens the provider's page in a window; call it in a click, or browsers block it. The window comes back to
@@ -135,18 +120,13 @@ function signInOf(requests: AuthRequests) {
      * `provider_answer_invalid`; `other_browser` when no one has left from here; `invalid_credentials` when it took over a
      * minute
      */
-    completeRedirect(): Promise<Returned | undefined> {
-      returning ??= comeBack().finally(() => {
-        returning = undefined
-      })
-      return returning
-    },
+    completeRedirect: oneAtATime(comeBack),
 
     /** Ends the session: here in any case, and at the server. @throws ProblemError `unreachable` when that hasn't heard */
     signOut: (): Promise<void> => requests.leave(),
 
     /** Accounts at providers that sign in to this one. */
-    identities: later(async () => (await own()).identitiesOf(requests), {
+    identities: own((account) => account.identitiesOf(requests), {
       /** As `signInWithPopup`. @throws ProblemError `conflict` when it signs in to another account */
       linkWithPopup: (provider: string, options?: LeaveOptions): Promise<Identity> =>
         inPopup((popup, { linkByPopup }) => linkByPopup(requests, popup, provider, options)),
@@ -156,10 +136,21 @@ function signInOf(requests: AuthRequests) {
       isSupported: (): boolean => browser.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,
     }),
     /** The second factor by an authenticator app. */
-    totp: later(async () => (await own()).totpOf(requests)),
+    totp: own((account) => account.totpOf(requests)),
     /** Where the account is signed in. */
-    sessions: later(async () => (await own()).sessionsOf(requests)),
+    sessions: own((account) => account.sessionsOf(requests)),
     /** API keys for the user's own programs. */
-    keys: later(async () => (await own()).keysOf(requests)),
+    keys: own((account) => account.keysOf(requests)),
+  }
+}
+
+/** Who asks meanwhile gets the same. */
+function oneAtATime<V>(work: () => Promise<V>): () => Promise<V> {
+  let present: Promise<V> | undefined
+  return () => {
+    present ??= work().finally(() => {
+      present = undefined
+    })
+    return present
   }
 }

@@ -39,7 +39,6 @@ export interface Call {
 }
 
 export interface Answer {
-  readonly status: number
   readonly headers: Headers
   /** JSON; undefined where there is none. */
   readonly body: unknown
@@ -67,7 +66,8 @@ interface Kept {
 
 export class Http {
   readonly base: string
-  credentials: Credentials = { token: async () => undefined, renew: async () => undefined }
+  /** Given by the session, of which each client has one. */
+  credentials!: Credentials
   readonly fetch: typeof fetch
   readonly #kept = new Map<string, Kept>()
   #bookmark = ""
@@ -109,9 +109,10 @@ export class Http {
     const text = call.body === undefined ? undefined : jsonText(call.body)
     let refused: { readonly token: string; readonly answer: ProblemError } | undefined
     for (let tries = 1; ; tries++) {
-      const token = call.anonymous ? undefined : await unlessAborted(this.#tokenAfter(refused?.token), call.signal)
+      const token = call.anonymous ? undefined : await unlessAborted(this.tokenAfter(refused?.token), call.signal)
       if (refused && token === undefined) throw refused.answer // as nobody it would be another request
       call.check?.()
+      call.signal?.throwIfAborted()
       const answer = await this.#try(call, text, token).catch((cause: unknown) => {
         call.signal?.throwIfAborted()
         return unreachable(cause)
@@ -124,7 +125,8 @@ export class Http {
     }
   }
 
-  #tokenAfter(refused: string | undefined): Promise<string | undefined> {
+  /** @param refused The one that was, if one was. */
+  tokenAfter(refused: string | undefined): Promise<string | undefined> {
     return refused === undefined ? this.credentials.token() : this.credentials.renew(refused)
   }
 
@@ -149,28 +151,26 @@ export class Http {
     const { status, headers } = response
     this.sawBookmark(headers.get("Selvedge-Bookmark"))
     if (!READING.includes(method)) this.#nextPages((storage, name) => storage.setItem(name, this.#bookmark))
-    if (status === 304 && kept) return { status, headers, body: parse(kept.text) }
+    if (status === 304 && kept) return { headers, body: parse(kept.text) }
     const body = parse(text)
     if (!response.ok) return problemOf(status, body, retryAfterOf(headers))
     if (body === undefined && NOT_OURS.test(headers.get("Content-Type") ?? "")) return unreachable(text)
     if (method === "GET") this.#keep(path, headers.get("ETag"), text, token)
-    return { status, headers, body }
+    return { headers, body }
   }
 
   /** Until the whole answer is there. */
-  async #fetchWithin(ms: number, path: string, signal: AbortSignal | undefined, init: RequestInit) {
+  #fetchWithin(ms: number, path: string, signal: AbortSignal | undefined, init: RequestInit) {
     const own = new AbortController()
-    const abort = () => own.abort(signal?.reason)
-    const timer = setTimeout(abort, ms)
-    signal?.addEventListener("abort", abort)
-    if (signal?.aborted) abort()
-    try {
+    const timer = setTimeout(() => own.abort(), ms)
+    const read = async () => {
       const response = await this.fetch(this.base + path, { ...init, signal: own.signal })
       return { response, text: await response.text() }
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener("abort", abort)
     }
+    return unlessAborted(read(), signal).finally(() => {
+      clearTimeout(timer)
+      own.abort()
+    })
   }
 
   #keep(path: string, etag: string | null, text: string, token: string | undefined): void {

@@ -8,13 +8,10 @@ export function isOnline(): boolean {
 
 /** @param changed Called when that changes, and when a page is looked at again. @returns Ends it. */
 export function watchNetwork(changed: () => void): () => void {
-  const { document } = browser
-  browser.addEventListener?.("online", changed)
-  browser.addEventListener?.("offline", changed)
-  document?.addEventListener("visibilitychange", changed)
-  return () => {
-    browser.removeEventListener?.("online", changed)
-    browser.removeEventListener?.("offline", changed)
-    document?.removeEventListener("visibilitychange", changed)
-  }
+  const watching = new AbortController()
+  const until = { signal: watching.signal }
+  browser.addEventListener?.("online", changed, until)
+  browser.addEventListener?.("offline", changed, until)
+  browser.document?.addEventListener("visibilitychange", changed, until)
+  return () => watching.abort()
 }

@@ -60,89 +60,50 @@ interface Entry {
 
 type Listener = (written: readonly Written[]) => void
 
-export class Outbox {
-  readonly state = new Value<OutboxState>({ pending: 0, isOnline: isOnline() })
-  readonly #http: Http
-  readonly #user: Store<{ readonly id: string } | null>
-  readonly #entries: Entry[] = []
-  readonly #listeners = new Set<Listener>()
+export type Outbox = ReturnType<typeof createOutbox>
+
+export function createOutbox(http: Http, user: Store<{ readonly id: string } | null>) {
+  const state = new Value<OutboxState>({ pending: 0, isOnline: isOnline() })
+  const entries: Entry[] = []
+  const listeners = new Set<Listener>()
   /** By record and version, the version that an own write has made of it. */
-  readonly #successors = new Map<string, number>()
-  #isSending = false
-  #resting = new AbortController()
+  const successors = new Map<string, number>()
+  let isSending = false
+  let resting = new AbortController()
 
-  constructor(http: Http, user: Store<{ readonly id: string } | null>) {
-    this.#http = http
-    this.#user = user
-    user.subscribe(() => {
-      for (const entry of [...this.#entries]) if (!this.#isTheirs(entry)) this.#withdraw(entry, signedOut())
-    })
-    watchNetwork(() => {
-      this.#resting.abort()
-      this.#tell([])
-    })
-  }
+  user.subscribe(() => {
+    for (const entry of [...entries]) if (!isTheirs(entry)) withdraw(entry, signedOut())
+  })
+  watchNetwork(() => {
+    resting.abort()
+    tell([])
+  })
 
-  /** @param changed Told what has been written; with nothing when only what is pending has changed. */
-  subscribe(changed: Listener): () => void {
-    this.#listeners.add(changed)
-    return () => {
-      this.#listeners.delete(changed)
-    }
-  }
-
-  /** Writes of a collection that have no answer yet, in their order. */
-  pendingOf(collection: string): readonly Write[] {
-    return this.#entries.flatMap(({ writes }) => writes.filter((write) => write.collection === collection))
-  }
-
-  /**
-   * @param signal What is aborted before it is sent never is; under way it may happen or not.
-   * @throws ProblemError for a refusal; the signal's reason when it is aborted.
-   */
-  submit(
-    writes: readonly Write[],
-    makeCall: MakeCall,
-    readAnswer: ReadAnswer,
-    signal?: AbortSignal,
-  ): Promise<readonly (ClientRecord | undefined)[]> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted()
-      const by = this.#user.get()?.id
-      const aborted = () => this.#withdraw(entry, signal!.reason)
-      const entry: Entry = { writes, makeCall, readAnswer, signal, by, resolve, reject, aborted }
-      this.#entries.push(entry)
-      signal?.addEventListener("abort", aborted)
-      this.#tell([])
-      if (!this.#isSending) void this.#sendAll()
-    })
-  }
-
-  async #sendAll(): Promise<void> {
-    this.#isSending = true
-    for (let entry = this.#entries[0]; entry; entry = this.#entries[0]) {
+  async function sendAll(): Promise<void> {
+    isSending = true
+    for (let entry = entries[0]; entry; entry = entries[0]) {
       try {
-        const { body, headers } = await this.#send(entry)
+        const { body, headers } = await send(entry)
         const records = entry.readAnswer(body)
         const bookmark = headers.has("Idempotency-Replayed") ? "" : (headers.get("Selvedge-Bookmark") ?? "")
-        this.#remember(entry.writes, records)
-        this.#remove(
+        remember(entry.writes, records)
+        remove(
           entry,
           entry.writes.map((write, index) => ({ write, record: records[index], bookmark })),
         )
         entry.resolve(records)
       } catch (error) {
-        this.#remove(entry, [])
+        remove(entry, [])
         entry.reject(error)
       }
     }
-    this.#isSending = false
+    isSending = false
   }
 
-  async #send(entry: Entry): Promise<Answer> {
+  async function send(entry: Entry): Promise<Answer> {
     const check = () => {
       entry.signal?.throwIfAborted()
-      if (!this.#isTheirs(entry)) throw signedOut()
+      if (!isTheirs(entry)) throw signedOut()
     }
     let failingSince: number | undefined
     for (let tries = 1; ; tries++) {
@@ -150,8 +111,7 @@ export class Outbox {
       let waitMs = backoffMs(tries)
       const at = Date.now()
       try {
-        if (isOnline())
-          return await this.#http.send({ ...entry.makeCall(this.#versionOf), signal: entry.signal, check })
+        if (isOnline()) return await http.send({ ...entry.makeCall(versionOf), signal: entry.signal, check })
         failingSince = undefined
       } catch (error) {
         if (!isProblem(error) || !isPassing(error)) throw error
@@ -159,50 +119,89 @@ export class Outbox {
         if (isOnline() && Date.now() - failingSince >= PATIENCE_MS) throw error
         waitMs = Math.max(waitMs, (error.retryAfter ?? 0) * 1_000)
       }
-      this.#resting = new AbortController()
-      await pause(waitMs, this.#resting.signal).catch(() => undefined)
+      resting = new AbortController()
+      await pause(waitMs, resting.signal).catch(() => undefined)
     }
   }
 
-  #isTheirs({ by }: Entry): boolean {
-    return by === this.#user.get()?.id
+  function isTheirs({ by }: Entry): boolean {
+    return by === user.get()?.id
   }
 
   /** Own writes that went before have moved the version on, and nobody else's have. */
-  readonly #versionOf = (write: Write): number | undefined => {
+  function versionOf(write: Write): number | undefined {
     let version = write.ifVersion
-    for (let next = version; next !== undefined; next = this.#successors.get(nameOf(write, version))) version = next
+    for (let next = version; next !== undefined; next = successors.get(nameOf(write, version))) version = next
     return version
   }
 
-  #remember(writes: readonly Write[], records: readonly (ClientRecord | undefined)[]): void {
+  function remember(writes: readonly Write[], records: readonly (ClientRecord | undefined)[]): void {
     writes.forEach((write, index) => {
-      const before = write.kind === "create" ? 0 : this.#versionOf(write)
+      const before = write.kind === "create" ? 0 : versionOf(write)
       const after = records[index]?.version
       if (before === undefined || typeof after !== "number" || after <= before) return
-      this.#successors.set(nameOf(write, before), after)
-      if (this.#successors.size > MOST_SUCCESSORS) this.#successors.delete(this.#successors.keys().next().value!)
+      successors.set(nameOf(write, before), after)
+      if (successors.size > MOST_SUCCESSORS) successors.delete(successors.keys().next().value!)
     })
   }
 
-  #withdraw(entry: Entry, reason: unknown): void {
-    this.#resting.abort()
-    if (this.#entries.indexOf(entry) <= 0) return // the first is being sent, and finds out by itself
-    this.#remove(entry, [])
+  function withdraw(entry: Entry, reason: unknown): void {
+    resting.abort()
+    if (entries.indexOf(entry) <= 0) return // the first is being sent, and finds out by itself
+    remove(entry, [])
     entry.reject(reason)
   }
 
-  #remove(entry: Entry, written: readonly Written[]): void {
+  function remove(entry: Entry, written: readonly Written[]): void {
     entry.signal?.removeEventListener("abort", entry.aborted)
-    this.#entries.splice(this.#entries.indexOf(entry), 1)
-    this.#tell(written)
+    entries.splice(entries.indexOf(entry), 1)
+    tell(written)
   }
 
-  #tell(written: readonly Written[]): void {
-    const pending = this.#entries.reduce((sum, { writes }) => sum + writes.length, 0)
-    const before = this.state.get()
-    if (before.pending !== pending || before.isOnline !== isOnline()) this.state.set({ pending, isOnline: isOnline() })
-    for (const listener of [...this.#listeners]) call(() => listener(written))
+  function tell(written: readonly Written[]): void {
+    const pending = entries.reduce((sum, { writes }) => sum + writes.length, 0)
+    const before = state.get()
+    if (before.pending !== pending || before.isOnline !== isOnline()) state.set({ pending, isOnline: isOnline() })
+    for (const listener of [...listeners]) call(() => listener(written))
+  }
+
+  return {
+    state,
+
+    /** @param changed Told what has been written; with nothing when only what is pending has changed. */
+    subscribe(changed: Listener): () => void {
+      listeners.add(changed)
+      return () => {
+        listeners.delete(changed)
+      }
+    },
+
+    /** Writes of a collection that have no answer yet, in their order. */
+    pendingOf(collection: string): readonly Write[] {
+      return entries.flatMap(({ writes }) => writes.filter((write) => write.collection === collection))
+    },
+
+    /**
+     * @param signal What is aborted before it is sent never is; under way it may happen or not.
+     * @throws ProblemError for a refusal; the signal's reason when it is aborted.
+     */
+    submit(
+      writes: readonly Write[],
+      makeCall: MakeCall,
+      readAnswer: ReadAnswer,
+      signal?: AbortSignal,
+    ): Promise<readonly (ClientRecord | undefined)[]> {
+      return new Promise((resolve, reject) => {
+        signal?.throwIfAborted()
+        const by = user.get()?.id
+        const aborted = () => withdraw(entry, signal!.reason)
+        const entry: Entry = { writes, makeCall, readAnswer, signal, by, resolve, reject, aborted }
+        entries.push(entry)
+        signal?.addEventListener("abort", aborted)
+        tell([])
+        if (!isSending) void sendAll()
+      })
+    },
   }
 }
 

@@ -1,6 +1,6 @@
-/** What becomes of the own account, loaded with the first call: few pages manage it. */
+/** Links to sign in by, and what becomes of the own account: loaded with the first call, as few pages need them. */
 
-import type { AccountSession, ApiKey, Identity, NewApiKey, User } from "./account.ts"
+import type { AccountSession, ApiKey, Identity, NewApiKey, Provider, User } from "./account.ts"
 import type { AuthRequests } from "./auth-requests.ts"
 import { leaving } from "./leaving.ts"
 import type { LeaveOptions } from "./redirect.ts"
@@ -11,6 +11,14 @@ export function ownAccountOf(requests: AuthRequests) {
   const change = async (path: string, body: object): Promise<User> =>
     keep((await requests.ask<{ user: User }>("POST", path, body)).user)
   return {
+    /** Mails a link, good once and for 15 minutes. Its page leads to `redirectTo`, in this browser. */
+    sendLink: async (email: string, options?: LeaveOptions): Promise<void> =>
+      (await leaving()).sendLink(requests, email, options),
+    /** Those that people can sign in with. */
+    providers: (): Promise<readonly Provider[]> => requests.list("providers"),
+    /** Leaves the page for that of a provider, which leads to `redirectTo`. */
+    signInWithRedirect: async (provider: string, options?: LeaveOptions): Promise<void> =>
+      (await leaving()).leave(requests, provider, false, options),
     /** Asks for the own account, which may have been changed elsewhere. */
     refreshUser: async (): Promise<User> => keep(await requests.ask("GET", "user")),
     updateUser: async (patch: { readonly name?: string | null }): Promise<User> =>

@@ -4,8 +4,7 @@
  */
 
 interface EventSource_ {
-  addEventListener(type: string, listener: (event: never) => void): void
-  removeEventListener(type: string, listener: (event: never) => void): void
+  addEventListener(type: string, listener: (event: never) => void, options?: { readonly signal: AbortSignal }): void
 }
 
 export interface Tabs extends EventSource_ {

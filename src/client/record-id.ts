@@ -3,24 +3,20 @@
  * well: a page that came over plain HTTP has no `crypto.randomUUID`.
  */
 
-/** The 12 bits after the version count within a millisecond. */
-const MOST_WITHIN_MS = 0xfff
-/** They begin below it at random. */
-const FIRST_BELOW = 0x800
+/** The 12 bits after the version count within a millisecond, and begin below this at random. */
+const FIRST_BELOW = 0x800n
+/** Of the variant's two bits. */
+const VARIANT = 1n << 63n
 
-let last = { at: 0, count: 0 }
+/** Milliseconds since 1970, and the count. */
+let last = 0n
 
 /** Each sorts after those that this page has made before. */
 export function newRecordId(now: number = Date.now()): string {
-  const [first = 0, variant = 0, ...rest] = crypto.getRandomValues(new Uint16Array(5))
-  if (now > last.at) last = { at: now, count: first % FIRST_BELOW }
-  else if (last.count < MOST_WITHIN_MS) last.count++
-  else last = { at: last.at + 1, count: 0 }
-  const at = hex(last.at, 12)
-  const random = rest.map((part) => hex(part)).join("")
-  return `${at.slice(0, 8)}-${at.slice(8)}-${hex(0x7000 + last.count)}-${hex(0x8000 + (variant % 0x4000))}-${random}`
-}
-
-function hex(value: number, digits = 4): string {
-  return value.toString(16).padStart(digits, "0")
+  const [count = 0n, rest = 0n] = new BigUint64Array(crypto.getRandomValues(new Uint8Array(16)).buffer)
+  const next = (BigInt(now) << 12n) + (count % FIRST_BELOW)
+  last = next > last ? next : last + 1n
+  const at = last.toString(16).padStart(15, "0")
+  const random = (VARIANT + (rest >> 2n)).toString(16)
+  return `${at.slice(0, 8)}-${at.slice(8, 12)}-7${at.slice(12)}-${random.slice(0, 4)}-${random.slice(4)}`
 }

@@ -83,9 +83,11 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
 
   function open(): void {
     userId = session.user.get()?.id
-    const stops = [watchNetwork(look), session.user.subscribe(userChanged)]
+    const stopLooking = watchNetwork(look)
+    const stopHearing = session.user.subscribe(userChanged)
     stopWatching = () => {
-      for (const stop of stops) stop()
+      stopLooking()
+      stopHearing()
     }
     void connect()
   }
@@ -102,7 +104,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     hangUp()
     const own = attempt
     try {
-      const given = await (refused === undefined ? http.credentials.token() : http.credentials.renew(refused))
+      const given = await http.tokenAfter(refused)
       if (own !== attempt) return
       token = given
       refused = undefined
@@ -195,7 +197,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     const { since, wish } = subscriber
     const id = String(++ids)
     try {
-      if ([...subscribers].filter((one) => one.id !== "").length >= MOST_SUBSCRIPTIONS)
+      if ([...subscribers].filter(({ id }) => id).length >= MOST_SUBSCRIPTIONS)
         throw refusal("rate_limited", 429, "No more than 100 lists and channels can be live at once.")
       send({ ...wish.frame(), id, since })
     } catch (error) {
@@ -232,8 +234,8 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
   async function alive(): Promise<void> {
     failures = 0
     const own = attempt
-    const newest = token === undefined ? undefined : await http.credentials.token().catch(() => undefined)
-    if (newest === undefined || newest === token || own !== attempt) return
+    const newest = token && (await http.credentials.token().catch(() => undefined))
+    if (!newest || newest === token || own !== attempt) return
     token = newest
     send({ type: "auth", token })
   }

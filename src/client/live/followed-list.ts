@@ -4,7 +4,7 @@ import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
 import type { LiveConnection } from "./contract.ts"
 import { lay } from "./overlay.ts"
 import { clear, type OpenList, relationsOf, show } from "./shown.ts"
-import { Window } from "./window.ts"
+import { createWindow } from "./window.ts"
 
 const STANDARD_LIMIT = 100
 const MOST_RECORDS = 1_000
@@ -63,17 +63,16 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
     update()
   })
 
-  function newWindow(): Window {
-    return new Window(filter, relationsOf(query), limit + SPARE)
+  function newWindow() {
+    return createWindow(filter, relationsOf(query), limit + SPARE)
   }
 
   /** With the fields that it takes to keep the list in order. */
   function wanted(): QueryObject {
-    const isUsual = Number.isInteger(limit) && limit > 0 && limit <= MOST_RECORDS
     const names = ["id", "version", ...sortKeys.map((key) => key.replace("-", ""))]
     return {
       ...query,
-      limit: isUsual ? Math.min(limit + SPARE, MOST_RECORDS) : query.limit,
+      limit: limit > 0 && limit + SPARE <= MOST_RECORDS ? limit + SPARE : query.limit,
       ...(query.fields !== undefined && {
         fields: [...new Set([...String(query.fields).split(","), ...names])].filter(Boolean),
       }),

@@ -3,51 +3,40 @@
 import type { ClientRecord } from "../outbox.ts"
 import { compareNumerals, compareText, isNumeral } from "./text.ts"
 
-interface Key {
-  readonly name: string
-  readonly sign: number
+export class Order {
+  readonly names: readonly string[]
+  readonly #signs: readonly number[]
   /**
    * Big numbers are text of digits, as a title may be. A key is taken for one of big numbers as long as all its values
    * are such, and a snapshot is in that order.
    */
-  isBig: boolean
-}
-
-export class Order {
-  readonly #keys: readonly Key[]
+  readonly #isBig: boolean[]
 
   /**
    * @param sort Keys as a snapshot names them.
    * @param records In this order.
    */
   constructor(sort: string, records: readonly ClientRecord[]) {
-    this.#keys = sort.split(",").map((key) => {
-      const isDescending = key.startsWith("-")
-      return { name: isDescending ? key.slice(1) : key, sign: isDescending ? -1 : 1, isBig: true }
-    })
-    records.forEach((record) => {
-      this.see(record)
-    })
-    const isSorted = records.every((record, i) => i === 0 || this.compare(records[i - 1]!, record) <= 0)
-    if (!isSorted) for (const key of this.#keys) key.isBig = false
-  }
-
-  get names(): readonly string[] {
-    return this.#keys.map(({ name }) => name)
+    const keys = sort.split(",")
+    this.names = keys.map((key) => key.replace(/^-/, ""))
+    this.#signs = keys.map((key) => (key.startsWith("-") ? -1 : 1))
+    this.#isBig = keys.map((_, i) => records.every((record) => isNumeral(record[this.names[i]!] ?? "0")))
+    if (records.some((record, i) => i > 0 && this.compare(records[i - 1]!, record) > 0)) this.#isBig.fill(false)
   }
 
   /** Each record that is to be compared is shown first. */
   see(record: ClientRecord): void {
-    for (const key of this.#keys) if (!isNumeral(record[key.name] ?? "0")) key.isBig = false
+    this.names.forEach((name, i) => {
+      this.#isBig[i] &&= isNumeral(record[name] ?? "0")
+    })
   }
 
   /** Null is the smallest. */
   readonly compare = (one: ClientRecord, other: ClientRecord): number => {
-    for (const { name, sign, isBig } of this.#keys) {
-      const difference = compareValues(one[name] ?? null, other[name] ?? null, isBig)
-      if (difference !== 0) return sign * difference
-    }
-    return 0
+    const differences = this.names.map(
+      (name, i) => this.#signs[i]! * compareValues(one[name] ?? null, other[name] ?? null, this.#isBig[i]!),
+    )
+    return differences.find(Boolean) ?? 0
   }
 }
 

@@ -6,7 +6,7 @@ import { isProblem } from "../problem.ts"
 import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
 import { lay } from "./overlay.ts"
 import { clear, type OpenList, relationsOf, show } from "./shown.ts"
-import { Window } from "./window.ts"
+import { createWindow } from "./window.ts"
 
 const STANDARD_LIMIT = 20
 
@@ -47,8 +47,8 @@ export function readList(list: OpenList): () => void {
   ]
   void read()
 
-  function newWindow(): Window {
-    return new Window(filter, relationsOf(query), Number.POSITIVE_INFINITY)
+  function newWindow() {
+    return createWindow(filter, relationsOf(query), Number.POSITIVE_INFINITY)
   }
 
   async function read(): Promise<void> {

@@ -31,7 +31,7 @@ export function openStream(http: Http, subscriber: Subscriber, fail: (problem: P
       let token: string | undefined
       let wait = LONGEST_WAIT_MS
       try {
-        token = await (refused === undefined ? http.credentials.token() : http.credentials.renew(refused))
+        token = await http.tokenAfter(refused)
         await listen(token)
         wait = waitMs(retryMs, failures++)
       } catch (error) {

@@ -14,6 +14,5 @@ export function isNumeral(text: unknown): text is string {
 
 /** -1, 0 or 1. */
 export function compareNumerals(a: string, b: string): number {
-  const [x, y] = [BigInt(a), BigInt(b)]
-  return x < y ? -1 : x > y ? 1 : 0
+  return Math.sign(Number(BigInt(a) - BigInt(b)))
 }

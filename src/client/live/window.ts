@@ -9,109 +9,112 @@ import { Order } from "./order.ts"
 /** Own writes that a snapshot may be too old for. */
 const MOST_RECENT = 100
 
-export class Window {
-  readonly records = new Map<string, ClientRecord>()
-  order = new Order("id", [])
-  /** The last record that is known without a gap; undefined where all are. */
-  horizon: ClientRecord | undefined
-  readonly #filter: QueryObject
-  readonly #relations: readonly string[]
-  readonly #size: number
+/**
+ * @param relations Those that the records have expanded.
+ * @param size How many records are kept at least.
+ */
+export function createWindow(filter: QueryObject, relations: readonly string[], size: number) {
+  const records = new Map<string, ClientRecord>()
+  let order = new Order("id", [])
+  let horizon: ClientRecord | undefined
   /** The newest bookmark of what has come: own writes up to it are in it. */
-  #seen = ""
-  #recent: Written[] = []
+  let seen = ""
+  let recent: readonly Written[] = []
   /** By id, own writes have taken it out: older versions than this are passed over. */
-  readonly #gone = new Map<string, number>()
-  readonly #complete = new WeakMap<ClientRecord, ClientRecord>()
+  const gone = new Map<string, number>()
+  const completed = new WeakMap<ClientRecord, ClientRecord>()
 
-  /**
-   * @param relations Those that the records have expanded.
-   * @param size How many records are kept at least.
-   */
-  constructor(filter: QueryObject, relations: readonly string[], size: number) {
-    this.#filter = filter
-    this.#relations = relations
-    this.#size = size
-  }
-
-  takeSnapshot({ data, page, sort, bookmark = "" }: Snapshot): void {
-    const before = new Map(this.records)
-    this.records.clear()
-    this.#gone.clear()
-    for (const record of data) this.records.set(record.id, same(before.get(record.id), record))
-    this.order = new Order(sort, data)
-    this.horizon = page.next === null ? undefined : data.at(-1)
-    this.#seen = bookmark
-    for (const written of this.#recent) this.write(written)
-  }
-
-  takeChange({ op, recordId, record, bookmark = "" }: ListChange): void {
-    if (bookmark > this.#seen) this.#seen = bookmark
-    if (op === "removed") {
-      this.#gone.delete(recordId)
-      this.records.delete(recordId)
-      return
-    }
-    const newest = this.#gone.get(recordId) ?? versionOf(this.records.get(recordId))
-    if (versionOf(record) < newest) return
-    this.#gone.delete(recordId)
-    this.#put(record!)
+  function isKnown(record: ClientRecord): boolean {
+    return !horizon || order.compare(record, horizon) <= 0
   }
 
   /** An own write was answered: it is taken in until its change comes, unless that has come already. */
-  write(written: Written): void {
+  function write(written: Written): void {
     const { write, record, bookmark } = written
-    const known = this.records.get(write.id)
-    const isNews = bookmark > this.#seen
-    this.#recent = this.#recent.filter((other) => other !== written && other.bookmark > this.#seen)
-    if (isNews) this.#recent = [...this.#recent, written].slice(-MOST_RECENT)
+    const known = records.get(write.id)
+    const isNews = bookmark > seen
+    recent = recent.filter((other) => other !== written && other.bookmark > seen)
+    if (isNews) recent = [...recent, written].slice(-MOST_RECENT)
     if (record?.updatedAt === undefined) {
-      if (known && isNews) this.#takeOut(write.id, record ? versionOf(record) : Number.POSITIVE_INFINITY)
+      if (known && isNews) takeOut(write.id, record ? versionOf(record) : Number.POSITIVE_INFINITY)
       return
     }
     if (known ? versionOf(record) <= versionOf(known) : !isNews) return
     const full = { ...known, ...record }
-    const verdict = matches(this.#filter, full)
-    if (verdict === false) this.#takeOut(write.id, versionOf(record))
-    else if (verdict || known) this.#put(known ? full : this.#fill(full))
+    const verdict = matches(filter, full)
+    if (verdict === false) takeOut(write.id, versionOf(record))
+    else if (verdict || known) put(known ? full : fill(full))
   }
 
-  /** What was made here gets the fields that others have. */
-  complete(record: ClientRecord): ClientRecord {
-    if (record.version !== 0) return record
-    const full = this.#complete.get(record) ?? this.#fill(record)
-    this.#complete.set(record, full)
-    return full
-  }
-
-  isKnown(record: ClientRecord): boolean {
-    return !this.horizon || this.order.compare(record, this.horizon) <= 0
-  }
-
-  #fill(record: ClientRecord): ClientRecord {
-    const [other] = this.records.values()
-    const names = [...this.#relations, ...Object.keys(other ?? {})]
+  function fill(record: ClientRecord): ClientRecord {
+    const [other] = records.values()
+    const names = [...relations, ...Object.keys(other ?? {})]
     const blank = Object.fromEntries(names.map((name) => [name, Array.isArray(other?.[name]) ? [] : null]))
     return { ...blank, ...record }
   }
 
-  #takeOut(id: string, version: number): void {
-    this.records.delete(id)
-    this.#gone.set(id, version)
+  function takeOut(id: string, version: number): void {
+    records.delete(id)
+    gone.set(id, version)
   }
 
-  #put(record: ClientRecord): void {
-    this.order.see(record)
-    if (this.isKnown(record)) this.records.set(record.id, same(this.records.get(record.id), record))
-    else this.records.delete(record.id)
-    if (this.records.size > 2 * this.#size) this.#cut()
+  function put(record: ClientRecord): void {
+    order.see(record)
+    if (isKnown(record)) records.set(record.id, same(records.get(record.id), record))
+    else records.delete(record.id)
+    if (records.size > 2 * size) cut()
   }
 
   /** Far behind what is shown nothing is kept. */
-  #cut(): void {
-    const sorted = [...this.records.values()].sort(this.order.compare)
-    for (const { id } of sorted.slice(this.#size)) this.records.delete(id)
-    this.horizon = sorted[this.#size - 1]
+  function cut(): void {
+    const sorted = [...records.values()].sort(order.compare)
+    for (const { id } of sorted.slice(size)) records.delete(id)
+    horizon = sorted[size - 1]
+  }
+
+  return {
+    records: records as ReadonlyMap<string, ClientRecord>,
+    get order(): Order {
+      return order
+    },
+    /** The last record that is known without a gap; undefined where all are. */
+    get horizon(): ClientRecord | undefined {
+      return horizon
+    },
+    isKnown,
+    write,
+
+    takeSnapshot({ data, page, sort, bookmark = "" }: Snapshot): void {
+      const before = new Map(records)
+      records.clear()
+      gone.clear()
+      for (const record of data) records.set(record.id, same(before.get(record.id), record))
+      order = new Order(sort, data)
+      horizon = page.next === null ? undefined : data.at(-1)
+      seen = bookmark
+      for (const written of recent) write(written)
+    },
+
+    takeChange({ op, recordId, record, bookmark = "" }: ListChange): void {
+      if (bookmark > seen) seen = bookmark
+      if (op === "removed") {
+        gone.delete(recordId)
+        records.delete(recordId)
+        return
+      }
+      const newest = gone.get(recordId) ?? versionOf(records.get(recordId))
+      if (versionOf(record) < newest) return
+      gone.delete(recordId)
+      put(record!)
+    },
+
+    /** What was made here gets the fields that others have. */
+    complete(record: ClientRecord): ClientRecord {
+      if (record.version !== 0) return record
+      const full = completed.get(record) ?? fill(record)
+      completed.set(record, full)
+      return full
+    },
   }
 }
 
