@@ -15,6 +15,8 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
   let people = 0
   /** Method and path of what the pages have asked the API. */
   let requests: string[]
+  /** Keys of requests for another token: those of one key get the same one. */
+  const renewals = new Set<string | undefined>()
 
   beforeAll(async () => {
     shop = await startShop()
@@ -22,7 +24,9 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     browser = await launchBrowser(`--host-resolver-rules=MAP localhost:8788 127.0.0.1:${site.port}`)
     browser.context.on("request", (request) => {
       const { origin, pathname } = new URL(request.url())
-      if (origin === shop.api) requests.push(`${request.method()} ${pathname}`)
+      if (origin !== shop.api) return
+      requests.push(`${request.method()} ${pathname}`)
+      if (pathname === "/v1/auth/refresh") renewals.add(request.headers()["idempotency-key"])
     })
   })
   afterAll(async () => {
@@ -107,10 +111,11 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
       expect(await Promise.all(tabs.map((opened) => run("first", opened)))).toEqual(Array(TABS).fill(email))
       await Promise.all([page, ...tabs].map((opened) => opened.reload()))
       await Promise.all([page, ...tabs].map(ready))
-      requests = []
+      renewals.clear()
       const asked = tabs.map((opened) => run<{ email: string }>("auth.refreshUser()", opened))
       expect((await Promise.all(asked)).map((user) => user.email)).toEqual(Array(TABS).fill(email))
-      expect(requests.filter((request) => request === "POST /v1/auth/refresh")).toHaveLength(1)
+      // the browser may show what one tab has stored to another one too late, which then repeats the request
+      expect(renewals.size).toBe(1)
     })
 
     test("ends in all tabs by a sign-out, and by clearing what the browser keeps", async () => {
