@@ -12,7 +12,7 @@ import { named } from "./client/later.ts"
 import type { CallOptions } from "./client/list-request.ts"
 import type { ListClient } from "./client/live/contract.ts"
 import { joinChannel } from "./client/live-entry.ts"
-import { createOutbox, type OutboxState } from "./client/outbox.ts"
+import { createOutbox, type OutboxState, stillBy } from "./client/outbox.ts"
 import { browser } from "./client/platform.ts"
 import type { AnswerOf, MethodOf, PathOf, RequestArguments, RequestOptions, RoutesOf } from "./client/route-types.ts"
 import { Session } from "./client/session.ts"
@@ -144,10 +144,11 @@ export function createClient<B extends AnyBackend = AnyBackend>(url?: string, op
       const given = Object.entries(query).filter(([, value]) => value !== undefined)
       const search = given.length > 0 ? `?${new URLSearchParams(given as [string, string][])}` : ""
       const filled = params ? path.replace(PARAMETER, (_, name) => encodeURIComponent(params[name] ?? "")) : path
-      return (await http.send({ method, path: filled + search, body, signal, ...(key !== undefined && { key }) })).body
+      const intent = key !== undefined && { key, check: stillBy(session.user) }
+      return (await http.send({ method, path: filled + search, body, signal, ...intent })).body
     },
     channel: (name: string, channelOptions: ChannelOptions = {}) => joinChannel(load, name, channelOptions),
-    close: () => void live?.then(({ connection }) => connection.close()),
+    close: () => void live?.then(({ connection }) => connection.close()).catch(() => undefined),
   }
   return named((name) => methods[name as keyof typeof methods] ?? collection(name)) as Client<B>
 }

@@ -106,7 +106,7 @@ export class Http {
   /** @throws ProblemError for a refusal, or `unreachable`; the signal's reason when it is aborted. */
   async send(call: Call): Promise<Answer> {
     const mayRepeat = READING.includes(call.method) || call.key !== undefined
-    const text = call.body === undefined ? undefined : jsonText(call.body)
+    const text: string | undefined = jsonText(call.body) // of undefined there is none
     let refused: { readonly token: string; readonly answer: ProblemError } | undefined
     for (let tries = 1; ; tries++) {
       const token = call.anonymous ? undefined : await unlessAborted(this.tokenAfter(refused?.token), call.signal)
@@ -209,7 +209,8 @@ export function isPassing({ status, code, retryAfter = 0 }: ProblemError): boole
   return status === 0 || PASSING.includes(status) || status >= OF_EDGE || code === "idempotency_in_progress"
 }
 
-function waitMs({ retryAfter }: ProblemError, tries: number): number {
+/** Before another try. */
+export function waitMs({ retryAfter }: ProblemError, tries: number): number {
   return retryAfter === undefined ? backoffMs(tries) : retryAfter * 1_000 + Math.random() * FIRST_WAIT_MS
 }
 

@@ -61,7 +61,7 @@ export function joinChannel(load: () => Promise<ListClient>, name: string, optio
   const value = new Value(JOINING)
   const joined = loaded(load).then((client) => client.connection.join(name, options, value))
   const whenJoined = (use: (channel: JoinedChannel) => void) => void joined.then(use, () => undefined)
-  joined.catch((cause) => value.set({ ...JOINING, status: "failed", problem: unreachable(cause) }))
+  joined.catch((cause) => value.set({ ...value.get(), status: "failed", problem: unreachable(cause) }))
   return {
     get: () => value.get(),
     subscribe: (changed) => value.subscribe(changed),

@@ -1,8 +1,8 @@
 /** Writes on their way: shown at once, sent one after the other, kept while there is no network. */
 
-import { type Answer, backoffMs, type Call, type Http, isPassing, pause } from "./http.ts"
+import { type Answer, backoffMs, type Call, type Http, isPassing, pause, waitMs } from "./http.ts"
 import { isOnline, watchNetwork } from "./network.ts"
-import { isProblem, ProblemError } from "./problem.ts"
+import { isProblem, refusal } from "./problem.ts"
 import { call, type Store, Value } from "./store.ts"
 
 /** How long a write is tried while the browser believes that there is a network. */
@@ -51,8 +51,7 @@ interface Entry {
   readonly makeCall: MakeCall
   readonly readAnswer: ReadAnswer
   readonly signal: AbortSignal | undefined
-  /** The user that it is written by. */
-  readonly by: string | undefined
+  readonly check: () => void
   resolve(records: readonly (ClientRecord | undefined)[]): void
   reject(reason: unknown): void
   aborted(): void
@@ -72,7 +71,12 @@ export function createOutbox(http: Http, user: Store<{ readonly id: string } | n
   let resting = new AbortController()
 
   user.subscribe(() => {
-    for (const entry of [...entries]) if (!isTheirs(entry)) withdraw(entry, signedOut())
+    for (const entry of [...entries])
+      try {
+        entry.check()
+      } catch (reason) {
+        withdraw(entry, reason)
+      }
   })
   watchNetwork(() => {
     resting.abort()
@@ -101,31 +105,25 @@ export function createOutbox(http: Http, user: Store<{ readonly id: string } | n
   }
 
   async function send(entry: Entry): Promise<Answer> {
-    const check = () => {
-      entry.signal?.throwIfAborted()
-      if (!isTheirs(entry)) throw signedOut()
-    }
+    const { signal, check } = entry
     let failingSince: number | undefined
     for (let tries = 1; ; tries++) {
+      signal?.throwIfAborted()
       check()
-      let waitMs = backoffMs(tries)
+      let ms = backoffMs(tries)
       const at = Date.now()
       try {
-        if (isOnline()) return await http.send({ ...entry.makeCall(versionOf), signal: entry.signal, check })
+        if (isOnline()) return await http.send({ ...entry.makeCall(versionOf), signal, check })
         failingSince = undefined
       } catch (error) {
         if (!isProblem(error) || !isPassing(error)) throw error
         failingSince ??= at
         if (isOnline() && Date.now() - failingSince >= PATIENCE_MS) throw error
-        waitMs = Math.max(waitMs, (error.retryAfter ?? 0) * 1_000)
+        ms = waitMs(error, tries)
       }
       resting = new AbortController()
-      await pause(waitMs, resting.signal).catch(() => undefined)
+      await pause(ms, resting.signal).catch(() => undefined)
     }
-  }
-
-  function isTheirs({ by }: Entry): boolean {
-    return by === user.get()?.id
   }
 
   /** Own writes that went before have moved the version on, and nobody else's have. */
@@ -193,9 +191,9 @@ export function createOutbox(http: Http, user: Store<{ readonly id: string } | n
     ): Promise<readonly (ClientRecord | undefined)[]> {
       return new Promise((resolve, reject) => {
         signal?.throwIfAborted()
-        const by = user.get()?.id
         const aborted = () => withdraw(entry, signal!.reason)
-        const entry: Entry = { writes, makeCall, readAnswer, signal, by, resolve, reject, aborted }
+        const check = stillBy(user)
+        const entry: Entry = { writes, makeCall, readAnswer, signal, check, resolve, reject, aborted }
         entries.push(entry)
         signal?.addEventListener("abort", aborted)
         tell([])
@@ -209,7 +207,11 @@ function nameOf({ collection, id }: Write, version: number | undefined): string 
   return `${collection} ${id} ${version}`
 }
 
-function signedOut(): ProblemError {
-  const detail = "Somebody else is signed in than who wrote this."
-  return new ProblemError({ code: "unauthenticated", status: 401, detail })
+/** @returns Throws as soon as somebody else is signed in than now. */
+export function stillBy(user: Store<{ readonly id: string } | null>): () => void {
+  const by = user.get()?.id
+  return () => {
+    if (user.get()?.id === by) return
+    throw refusal("unauthenticated", 401, "Somebody else is signed in now.")
+  }
 }

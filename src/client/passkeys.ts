@@ -3,7 +3,7 @@
 import type { Passkey } from "./account.ts"
 import type { AuthRequests, SignedIn } from "./auth-requests.ts"
 import { browser } from "./platform.ts"
-import { isProblem, ProblemError } from "./problem.ts"
+import { isProblem, refusal } from "./problem.ts"
 
 /** What the API asks holds for 5 minutes; a form may stand open for longer. */
 const ASK_AGAIN_MS = 4 * 60_000
@@ -76,7 +76,7 @@ async function add(requests: AuthRequests, name: string | undefined): Promise<Pa
 function support(name: "parseCreationOptionsFromJSON" | "parseRequestOptionsFromJSON") {
   const { PublicKeyCredential, navigator } = browser
   const { credentials } = navigator ?? {}
-  if (!credentials || !PublicKeyCredential?.[name]) throw problem("unsupported", "This browser has no passkeys.")
+  if (!credentials || !PublicKeyCredential?.[name]) throw refusal("unsupported", 0, "This browser has no passkeys.")
   return { credentials, read: (options: unknown) => PublicKeyCredential[name]!(options) }
 }
 
@@ -92,13 +92,9 @@ async function finish(ceremony: Promise<{ toJSON(): unknown }>): Promise<unknown
   } catch (cause) {
     const { name } = cause as Error
     if (name === "InvalidStateError")
-      throw problem("conflict", "This device has a passkey of the account already.", cause)
+      throw refusal("conflict", 0, "This device has a passkey of the account already.", cause)
     if (["NotAllowedError", "AbortError", "TimeoutError"].includes(name))
-      throw problem("cancelled", "No passkey was chosen.", cause)
+      throw refusal("cancelled", 0, "No passkey was chosen.", cause)
     throw cause
   }
-}
-
-function problem(code: string, detail: string, cause?: unknown): ProblemError {
-  return new ProblemError({ code, status: 0, detail }, { cause })
 }

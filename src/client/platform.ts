@@ -49,7 +49,10 @@ export interface Browser extends Partial<EventSource_> {
   }
   readonly navigator?: {
     readonly onLine?: boolean
-    readonly locks?: { request<V>(name: string, work: () => Promise<V>): Promise<V> }
+    readonly locks?: {
+      /** @param work Is given null where the lock isn't `ifAvailable`. */
+      request(name: string, options: { ifAvailable?: boolean }, work: (lock: unknown) => Promise<void>): Promise<void>
+    }
     readonly credentials?: {
       create(order: CredentialOrder): Promise<Credential>
       get(order: CredentialOrder): Promise<Credential>

@@ -56,9 +56,14 @@ export function isProblem(error: unknown, ...codes: readonly (KnownCode | (strin
   return error instanceof ProblemError && (codes.length === 0 || codes.includes(error.code))
 }
 
+/** One that the client finds by itself. */
+export function refusal(code: string, status: number, detail: string, cause?: unknown): ProblemError {
+  return new ProblemError({ code, status, detail }, { cause })
+}
+
 /** No answer came, after all tries. */
 export function unreachable(cause: unknown): ProblemError {
-  return new ProblemError({ code: "unreachable", status: 0, detail: "The server can't be reached." }, { cause })
+  return refusal("unreachable", 0, "The server can't be reached.", cause)
 }
 
 /** Of answers that don't say it. */

@@ -40,11 +40,11 @@ function isPlain(value: unknown): boolean {
   return typeof value === "string" ? /^[\w-]+$/.test(value) && value !== "null" : Object(value) !== value
 }
 
-/** The conditions of a query as one filter. */
+/** The conditions of a query as one filter, as JSON has it. */
 export function filterOf(query: QueryObject): QueryObject {
   const columns = Object.entries(query).filter(([name, value]) => value !== undefined && !PARAMETERS.includes(name))
   const own = Object.fromEntries(columns)
-  return query.filter === undefined ? own : { and: [own, query.filter] }
+  return JSON.parse(jsonText(query.filter === undefined ? own : { and: [own, query.filter] }))
 }
 
 /** Big numbers as text, as the API takes them; times are RFC 3339 by themselves. */

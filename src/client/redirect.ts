@@ -3,7 +3,7 @@
 import type { Identity, User } from "./account.ts"
 import type { AuthRequests, SignedIn } from "./auth-requests.ts"
 import { browser, type Popup, webStorage } from "./platform.ts"
-import { ProblemError } from "./problem.ts"
+import { type ProblemError, refusal } from "./problem.ts"
 
 /** Of the address that one comes back to: which of the attempts it was, so that those of two tabs don't meet. */
 const PARAMETER = "selvedge"
@@ -223,5 +223,5 @@ function base64url(bytes: Uint8Array): string {
 
 function problem(code: string, cause?: unknown): ProblemError {
   const detail = EXPLAINED[code] ?? "The provider's answer can't be used. Try again, or another way."
-  return new ProblemError({ code, status: 0, detail }, { cause })
+  return refusal(code, 0, detail, cause)
 }

@@ -118,16 +118,24 @@ export class Session implements Credentials {
     return this.user.get()
   }
 
-  /** One at a time, in all tabs where there are locks. */
+  /** One at a time, in all tabs where there are locks. What the tab before it stored may come late: it is waited for. */
   async alone<V>(work: () => Promise<V>): Promise<V> {
     const { locks } = browser.navigator ?? {}
     if (!this.#tabs || !locks) return work()
+    const before = this.#key
     let working: Promise<V> | undefined
-    const until = async () => {
+    let isFirst = true
+    const until = async (lock: unknown) => {
+      if (!lock) return
+      if (!isFirst && this.#look()?.key === before) await this.#awaitNews()
       working = work()
       await working.catch(() => undefined)
     }
-    await locks.request(this.#name, until).catch(() => undefined) // forbidden where storage is
+    try {
+      await locks.request(this.#name, { ifAvailable: true }, until)
+      isFirst = false
+      if (!working) await locks.request(this.#name, {}, until)
+    } catch {} // forbidden where storage is
     return working ?? work()
   }
 

@@ -157,6 +157,34 @@ describe("signing in", () => {
   })
 })
 
+test("a live list whose key is revoked has failed, and doesn't go on as what anybody may see", async () => {
+  const { auth } = await signedUp()
+  const { key, id } = await auth.keys.create({ name: "screen", scopes: ["films:read"] })
+  const { client } = open({ token: key })
+  const films = client.films!.watch({ limit: 1 })
+  const stop = films.subscribe(() => undefined)
+  await expect.poll(() => films.get().status).toBe("live")
+  await auth.keys.revoke(id)
+  await expect.poll(() => films.get().status).toBe("failed")
+  await new Promise((done) => setTimeout(done, 4_000)) // it comes back meanwhile
+  expect(films.get()).toMatchObject({ status: "failed", problem: { code: "unauthenticated" }, data: [] })
+  stop()
+  client.close()
+})
+
+test("a request of one's own with a key is not repeated by somebody else", async () => {
+  const { client, auth, network, count } = await signedUp()
+  network.meddle = ({ url }) => {
+    if (!url.endsWith("/v1/checkout")) return undefined
+    void auth.signOut()
+    return Promise.resolve(new Response("", { status: 503 }))
+  }
+  await expect(client.request("POST", "/v1/checkout", { body: {}, key: "one" })).rejects.toSatisfy((error) =>
+    isProblem(error, "unauthenticated"),
+  )
+  expect(count("POST /v1/checkout")).toBe(1)
+})
+
 describe("the own account", () => {
   test("is renamed, confirmed, given another address and password, and deleted", async () => {
     const { auth, email, user, heard } = await signedUp()

@@ -102,8 +102,8 @@ function breakable(kept = new Map<string, unknown>()) {
       const stub = namespace.getByName(name) as unknown as TopicStub
       const push = async (order: PushOrder) => {
         if (broken.has(name)) throw new Error("broken")
-        orders.push([name, order])
         await stub.push(order)
+        orders.push([name, order]) // what is waited for has then been taken
       }
       return { push } as TopicStub
     },

@@ -26,7 +26,8 @@ export async function startDev(...flags: string[]): Promise<DevServer> {
 
 /** For those who must know the port beforehand. */
 export async function startDevAt(port: number, ...flags: string[]): Promise<DevServer> {
-  const child = spawnDev(["--port", String(port), ...flags])
+  // wranglers that start at the same time would all choose the first free port for their inspectors
+  const child = spawnDev(["--port", String(port), "--inspector-port", "0", ...flags])
   const output = collect(child)
   const exited = once(child, "exit") as Promise<[number | null]>
   while (!output().includes(READY)) {

@@ -1,9 +1,10 @@
 /** A joined channel: what it has told, as its state. */
 
 import type { ChannelMember, ChannelMessage, ChannelOptions, ChannelState } from "../channel-types.ts"
+import { refusal } from "../problem.ts"
 import { call, type Value } from "../store.ts"
 import type { JoinedChannel } from "./contract.ts"
-import { type ChannelFrame, type PresenceFrame, refusal, type ServerMessage } from "./frames.ts"
+import type { ChannelFrame, PresenceFrame, ServerMessage } from "./frames.ts"
 import { Publishes } from "./publishes.ts"
 import type { Wish } from "./subscriber.ts"
 
@@ -62,7 +63,7 @@ export function joinChannel(
     },
     forget() {
       isKnown = false
-      publishes.refuse(refusal("unauthenticated", 401, "Somebody else is signed in than who wrote this."))
+      publishes.refuse(refusal("unauthenticated", 401, "Somebody else is signed in now."))
       set({ status: "joining", problem: undefined, messages: [], members: [] })
     },
     asked: () => publishes.sendAll(),

@@ -2,12 +2,12 @@
 
 import { type Http, isPassing } from "../http.ts"
 import { isOnline, watchNetwork } from "../network.ts"
-import { isProblem, ProblemError } from "../problem.ts"
+import { isProblem, ProblemError, refusal } from "../problem.ts"
 import { queryString } from "../query-string.ts"
 import type { Session } from "../session.ts"
 import type { Line } from "./channel.ts"
 import type { LiveConnection } from "./contract.ts"
-import { frameText, LONGEST_WAIT_MS, refusal, type ServerMessage, waitMs } from "./frames.ts"
+import { frameText, LONGEST_WAIT_MS, type ServerMessage, waitMs } from "./frames.ts"
 import { openSocket, type Socket } from "./socket.ts"
 import { Subscriber, type Wish } from "./subscriber.ts"
 
@@ -62,8 +62,8 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     const subscriber = new Subscriber(wish)
     subscribers.add(subscriber)
     clearTimeout(leaving)
-    // not before the caller knows what it has begun
-    queueMicrotask(() => {
+    // not for what is ended at once, and not before the caller knows what it has begun
+    setTimeout(() => {
       if (!stopWatching && subscribers.size > 0) open()
       begin(subscriber)
     })
@@ -134,11 +134,17 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
   }
 
   function lost(code?: number): void {
-    if (code === UNAUTHENTICATED) refused = token
+    if (code === UNAUTHENTICATED) tokenEnded()
     if (code === TOO_MUCH) failures += FAILURES_OF_TOO_MUCH
     if (!isReady && !streams) void (isReachable ? openStreams() : reach())
     hangUp()
     comeBack()
+  }
+
+  function tokenEnded(): void {
+    if (session.given === undefined) refused = token
+    else
+      for (const subscriber of subscribers) refuse(subscriber, refusal("unauthenticated", 401, "The token has ended."))
   }
 
   function comeBack(): void {
@@ -198,7 +204,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     const id = String(++ids)
     try {
       if ([...subscribers].filter(({ id }) => id).length >= MOST_SUBSCRIPTIONS)
-        throw refusal("rate_limited", 429, "No more than 100 lists and channels can be live at once.")
+        throw refusal("rate_limited", 429, "No more than 100 lists and channels at once.")
       send({ ...wish.frame(), id, since })
     } catch (error) {
       refuse(subscriber, error as ProblemError)
@@ -263,7 +269,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
       let asked = query
       const line = subscribe({
         ...listener,
-        take: (message) => listener.take(message as Parameters<typeof listener.take>[0]),
+        take: listener.take as Wish["take"],
         frame: () => ({ type: "query", collection, query: asked }),
         path: () => `/v1/${collection}${queryString(asked)}`,
       })

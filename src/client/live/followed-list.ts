@@ -1,9 +1,9 @@
 /** A list that follows the collection's changes. */
 
-import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
+import type { QueryObject } from "../query-string.ts"
 import type { LiveConnection } from "./contract.ts"
 import { lay } from "./overlay.ts"
-import { clear, type OpenList, relationsOf, show } from "./shown.ts"
+import { clear, type OpenList, show } from "./shown.ts"
 import { createWindow } from "./window.ts"
 
 const STANDARD_LIMIT = 100
@@ -14,11 +14,9 @@ const ASK_EVERY_MS = 1_000
 
 /** @param notLive The collection isn't; nothing is kept any more. @returns Ends it. */
 export function followList(connection: LiveConnection, list: OpenList, notLive: () => void): () => void {
-  const { collection, query, outbox } = list
-  const limit = typeof query.limit === "number" ? query.limit : STANDARD_LIMIT
-  const filter = JSON.parse(jsonText(filterOf(query))) as QueryObject
+  const { collection, query, filter, outbox } = list
+  const limit = Number(query.limit ?? STANDARD_LIMIT)
   let window_ = newWindow()
-  let sortKeys = String(query.sort ?? "").split(",")
   let asked = wanted()
   let isConnected = true
   let isLoaded = false
@@ -33,7 +31,6 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
       if (message.type === "change") window_.takeChange(message)
       else {
         isAsking = false
-        sortKeys = message.sort.split(",")
         window_.takeSnapshot(message)
         isLoaded = String(wanted().fields) === String(asked.fields)
         if (!isLoaded) ask()
@@ -64,12 +61,12 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
   })
 
   function newWindow() {
-    return createWindow(filter, relationsOf(query), limit + SPARE)
+    return createWindow(list, limit + SPARE)
   }
 
   /** With the fields that it takes to keep the list in order. */
   function wanted(): QueryObject {
-    const names = ["id", "version", ...sortKeys.map((key) => key.replace("-", ""))]
+    const names = ["id", "version", ...window_.order.names]
     return {
       ...query,
       limit: limit > 0 && limit + SPARE <= MOST_RECORDS ? limit + SPARE : query.limit,

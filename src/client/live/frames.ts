@@ -1,7 +1,7 @@
 /** What goes over the wire, as far as the client looks into it. */
 
 import type { ChannelMember, ChannelMessage } from "../channel-types.ts"
-import { type ProblemBody, ProblemError } from "../problem.ts"
+import { type ProblemBody, refusal } from "../problem.ts"
 import { jsonText } from "../query-string.ts"
 
 export const LONGEST_WAIT_MS = 30_000
@@ -42,11 +42,6 @@ export function frameText(frame: object): string {
   if (new Blob([text]).size > MOST_FRAME_BYTES)
     throw refusal("payload_too_large", 413, "This is more than a message may hold.")
   return text
-}
-
-/** A refusal that the client finds by itself. */
-export function refusal(code: string, status: number, detail: string): ProblemError {
-  return new ProblemError({ code, status, detail })
 }
 
 /** How long to stay away: longer each time, and at random, so that clients that fell together don't come back together. */

@@ -3,7 +3,7 @@
 import type { LiveState } from "../live-types.ts"
 import type { ClientRecord, Outbox } from "../outbox.ts"
 import { unreachable } from "../problem.ts"
-import { queryString } from "../query-string.ts"
+import { filterOf, queryString } from "../query-string.ts"
 import { type Store, Value } from "../store.ts"
 import type { ListClient, LiveConnection } from "./contract.ts"
 import { followList } from "./followed-list.ts"
@@ -31,7 +31,8 @@ export function createLists(
     open(collection, query, value) {
       const key = collection.name + queryString(query)
       if (seenBy.has(value) && seenBy.get(value) !== user.get()?.id) clear({ value })
-      const list = open.get(key) ?? keep(connection, { collection, query, outbox, user, value: new Value(value.get()) })
+      const opening = { collection, query, filter: filterOf(query), outbox, user, value: new Value(value.get()) }
+      const list = open.get(key) ?? keep(connection, opening)
       open.set(key, list)
       const tell = () => value.set(list.value.get())
       const stop = list.value.subscribe(tell)

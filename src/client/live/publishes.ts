@@ -1,8 +1,8 @@
 /** Messages that were published to a channel and have no answer yet. */
 
-import { ProblemError } from "../problem.ts"
+import { ProblemError, refusal } from "../problem.ts"
 import { newRecordId } from "../record-id.ts"
-import { refusal, type ServerMessage } from "./frames.ts"
+import type { ServerMessage } from "./frames.ts"
 
 /** For the channel to be joined, and for the answer. */
 const ANSWER_WITHIN_MS = 10_000

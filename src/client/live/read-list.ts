@@ -3,17 +3,15 @@
 import { watchNetwork } from "../network.ts"
 import type { ClientRecord } from "../outbox.ts"
 import { isProblem } from "../problem.ts"
-import { filterOf, jsonText, type QueryObject } from "../query-string.ts"
 import { lay } from "./overlay.ts"
-import { clear, type OpenList, relationsOf, show } from "./shown.ts"
+import { clear, type OpenList, show } from "./shown.ts"
 import { createWindow } from "./window.ts"
 
 const STANDARD_LIMIT = 20
 
 /** @returns Ends it. */
 export function readList(list: OpenList): () => void {
-  const { collection, query, outbox, user } = list
-  const filter = JSON.parse(jsonText(filterOf(query))) as QueryObject
+  const { collection, query, filter, outbox, user } = list
   let window_ = newWindow()
   let userId = user.get()?.id
   let reading: AbortController | undefined
@@ -48,7 +46,7 @@ export function readList(list: OpenList): () => void {
   void read()
 
   function newWindow() {
-    return createWindow(filter, relationsOf(query), Number.POSITIVE_INFINITY)
+    return createWindow(list, Number.POSITIVE_INFINITY)
   }
 
   async function read(): Promise<void> {
@@ -82,7 +80,7 @@ export function readList(list: OpenList): () => void {
     const records = lay(window_.records, pending, filter)
     const data = listed.flatMap((id) => records.get(id) ?? [])
     for (const record of records.values()) if (!listed.includes(record.id)) insert(data, record)
-    const limit = typeof query.limit === "number" ? query.limit : STANDARD_LIMIT
+    const limit = Number(query.limit ?? STANDARD_LIMIT)
     show(list, {
       data: data.slice(0, limit).map((record) => window_.complete(record)),
       status: hasFailed ? "offline" : "static",

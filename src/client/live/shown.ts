@@ -11,6 +11,8 @@ import type { CollectionReads } from "./contract.ts"
 export interface OpenList {
   readonly collection: CollectionReads
   readonly query: QueryObject
+  /** The conditions of the query. */
+  readonly filter: QueryObject
   readonly outbox: Outbox
   readonly user: Store<{ readonly id: string } | null>
   readonly value: Value<LiveState<ClientRecord>>
@@ -40,16 +42,6 @@ export function show({ value }: OpenList, { data, status, hasMore, pending }: Sh
 export function clear({ value }: Pick<OpenList, "value">, problem?: ProblemError): void {
   const status = problem ? "failed" : "loading"
   value.set({ data: [], status, problem, hasMore: false, pending: value.get().pending })
-}
-
-/** Names of the relations that the records have expanded. */
-export function relationsOf({ expand = [], fields = [] }: QueryObject): readonly string[] {
-  const paths = [...names(expand), ...names(fields).filter((name) => name.includes("."))]
-  return paths.map((path) => path.split(".")[0]!)
-}
-
-function names(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value : String(value).split(",").filter(Boolean)
 }
 
 function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {

@@ -5,16 +5,14 @@ import type { ServerMessage } from "./frames.ts"
 const PING_MS = 10_000
 /** Less than between two pings, so that each is judged before the next. */
 const ANSWER_WITHIN_MS = 6_000
-/** RFC 6455 §7.4.1: nobody has said goodbye. */
-const BROKEN = 1006
 const OPEN = 1
 
 export interface SocketEvents {
   take(messages: readonly ServerMessage[]): void
   /** It has answered a ping. */
   alive(): void
-  /** Once, unless it was closed from here. */
-  lost(code: number): void
+  /** Once, unless it was closed from here. Without a code nobody has said goodbye. */
+  lost(code?: number): void
 }
 
 export interface Socket {
@@ -47,7 +45,7 @@ export function openSocket(Constructor: typeof WebSocket, url: string, events: S
     socket.send("ping")
   }
 
-  function lose(code = BROKEN): void {
+  function lose(code?: number): void {
     if (isOver) return
     close()
     events.lost(code)

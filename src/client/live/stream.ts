@@ -2,8 +2,8 @@
 
 import { type Http, isPassing, pause } from "../http.ts"
 import { isOnline } from "../network.ts"
-import { isProblem, ProblemError, problemOf, unreachable } from "../problem.ts"
-import { LONGEST_WAIT_MS, refusal, type ServerMessage, waitMs } from "./frames.ts"
+import { isProblem, ProblemError, problemOf, refusal, unreachable } from "../problem.ts"
+import { LONGEST_WAIT_MS, type ServerMessage, waitMs } from "./frames.ts"
 import type { Stream, Subscriber } from "./subscriber.ts"
 
 /** The server says something every 15 seconds. */
@@ -19,7 +19,7 @@ export function openStream(http: Http, subscriber: Subscriber, fail: (problem: P
   let heardAt = 0
   let retryMs = 1_000
   let failures = 0
-  let refused: string | undefined
+  let refused: { readonly token: string; readonly problem: ProblemError } | undefined
   /** Came, but can only be gone on from with what is still to come of the same moment. */
   let held: ServerMessage[] = []
   if (path !== undefined) void run()
@@ -31,14 +31,14 @@ export function openStream(http: Http, subscriber: Subscriber, fail: (problem: P
       let token: string | undefined
       let wait = LONGEST_WAIT_MS
       try {
-        token = await http.tokenAfter(refused)
+        token = await http.tokenAfter(refused?.token)
+        if (refused && token === undefined) throw refused.problem // as nobody it would be another list
         await listen(token)
         wait = waitMs(retryMs, failures++)
       } catch (error) {
         const problem = isProblem(error) ? error : unreachable(error)
-        const isStale = problem.status === 401 && token !== undefined && refused === undefined
-        refused = isStale ? token : undefined
-        if (isOver || isStale) continue
+        refused = problem.status === 401 && token !== undefined && !refused ? { token, problem } : undefined
+        if (isOver || refused) continue
         if (!isPassing(problem)) {
           isOver = true
           return fail(problem)

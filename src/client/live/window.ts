@@ -5,17 +5,15 @@ import type { QueryObject } from "../query-string.ts"
 import type { ListChange, Snapshot } from "./contract.ts"
 import { matches } from "./match.ts"
 import { Order } from "./order.ts"
+import type { OpenList } from "./shown.ts"
 
 /** Own writes that a snapshot may be too old for. */
 const MOST_RECENT = 100
 
-/**
- * @param relations Those that the records have expanded.
- * @param size How many records are kept at least.
- */
-export function createWindow(filter: QueryObject, relations: readonly string[], size: number) {
+/** @param size How many records are kept at least. */
+export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter">, size: number) {
   const records = new Map<string, ClientRecord>()
-  let order = new Order("id", [])
+  let order = new Order(String(query.sort ?? "id"), [])
   let horizon: ClientRecord | undefined
   /** The newest bookmark of what has come: own writes up to it are in it. */
   let seen = ""
@@ -48,7 +46,7 @@ export function createWindow(filter: QueryObject, relations: readonly string[], 
 
   function fill(record: ClientRecord): ClientRecord {
     const [other] = records.values()
-    const names = [...relations, ...Object.keys(other ?? {})]
+    const names = [...relationsOf(query), ...Object.keys(other ?? {})]
     const blank = Object.fromEntries(names.map((name) => [name, Array.isArray(other?.[name]) ? [] : null]))
     return { ...blank, ...record }
   }
@@ -116,6 +114,16 @@ export function createWindow(filter: QueryObject, relations: readonly string[], 
       return full
     },
   }
+}
+
+/** Names of the relations that the records have expanded. */
+function relationsOf({ expand = [], fields = [] }: QueryObject): readonly string[] {
+  const paths = [...names(expand), ...names(fields).filter((name) => name.includes("."))]
+  return paths.map((path) => path.split(".")[0]!)
+}
+
+function names(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value : String(value).split(",").filter(Boolean)
 }
 
 function versionOf(record: ClientRecord | undefined): number {
