@@ -2,6 +2,7 @@
 
 import { client, isProblem } from "./client.js"
 import { element, find } from "./dom.js"
+import { keep } from "./kept.js"
 import { nextPath, signInPath } from "./next.js"
 import { emptyState } from "./states.js"
 
@@ -9,7 +10,7 @@ const next = nextPath()
 
 try {
   const returned = await client.auth.completeRedirect()
-  if (returned?.mfa) sessionStorage.setItem("mfa", JSON.stringify(returned.mfa)) // the form for it is there
+  if (returned?.mfa) keep("mfa", returned.mfa) // the form for it is there
   location.replace(returned?.mfa ? signInPath({ next }) : next)
 } catch (error) {
   showWrong(error)

@@ -5,6 +5,7 @@ import { addressOf, BEST_MATCH, DEFAULT_SORT, isNarrowed, readAddress } from "./
 import { restoreFilms, showFilms, shownFilms } from "./catalogue/results.js"
 import { isProblem } from "./client.js"
 import { element, find, icon } from "./dom.js"
+import { keep, kept } from "./kept.js"
 
 const TYPING_MS = 250
 /** Counts may come a little after the films. */
@@ -31,11 +32,11 @@ filters.addEventListener("change", () => go({ ...view, ...readChosen() }))
 filters.addEventListener("submit", (event) => event.preventDefault())
 sort.addEventListener("change", () => go({ ...view, sort: sort.value }))
 addEventListener("popstate", () => look(readAddress()))
-addEventListener("pagehide", keep)
+addEventListener("pagehide", leave)
 
 history.scrollRestoration = "manual"
 showControls()
-const before = kept()
+const before = asItWasLeft()
 if (before) comeBack(before)
 else look(view)
 
@@ -104,19 +105,14 @@ function clearAll() {
 }
 
 /** For who comes back from a film: the same films, at the same place. */
-function keep() {
+function leave() {
   const focused = document.activeElement?.closest(".film")?.dataset.id
-  const state = { address: location.search, y: scrollY, focused, shown: shownFilms() }
-  try {
-    sessionStorage.setItem(KEPT_AS, JSON.stringify(state))
-  } catch {
-    sessionStorage.removeItem(KEPT_AS) // it is too much: the list begins anew
-  }
+  keep(KEPT_AS, { address: location.search, y: scrollY, focused, shown: shownFilms() })
 }
 
-function kept() {
+function asItWasLeft() {
   const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward"
-  const state = isBack ? JSON.parse(sessionStorage.getItem(KEPT_AS) ?? "null") : null
+  const state = isBack ? kept(KEPT_AS) : undefined
   return state?.address === location.search && state.shown.films.length > 0 ? state : undefined
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { client } from "./client.js"
+import { keep, kept } from "./kept.js"
 
 const NAME = "checkout"
 
@@ -32,35 +33,27 @@ export async function buy(lines) {
  * @returns Its order; undefined where none was placed. With an empty cart asking again can't buy anything.
  */
 export async function findLostOrder() {
-  const intent = keptIntent()
+  const intent = kept(NAME)
   return intent && ask(intent.key).catch(() => undefined)
 }
 
 async function ask(key) {
   try {
     const order = await client.request("POST", "/v1/checkout", { body: {}, key })
-    dropIntent()
+    keep(NAME, undefined)
     return order
   } catch (error) {
-    if (error.status === 422) dropIntent() // refused: nothing was bought, and the next click is another intent
+    if (error.status === 422) keep(NAME, undefined) // refused: nothing was bought, and the next click is another intent
     throw error
   }
 }
 
 function intentFor(contents) {
-  const kept = keptIntent()
-  if (kept?.contents === contents) return kept
+  const before = kept(NAME)
+  if (before?.contents === contents) return before
   const intent = { key: crypto.getRandomValues(new Uint32Array(4)).join("-"), contents }
-  sessionStorage.setItem(NAME, JSON.stringify(intent))
+  keep(NAME, intent)
   return intent
-}
-
-function keptIntent() {
-  return JSON.parse(sessionStorage.getItem(NAME) ?? "null") ?? undefined
-}
-
-function dropIntent() {
-  sessionStorage.removeItem(NAME)
 }
 
 /** Whose cart, and what is in it. */

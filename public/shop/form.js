@@ -51,16 +51,26 @@ export function setFieldError(field, text) {
   const id = `${field.id || field.name}-error`
   const home = field.closest(".field") ?? field.parentElement
   let place = home.querySelector(".field-error")
+  const hints =
+    field
+      .getAttribute("aria-describedby")
+      ?.split(" ")
+      .filter((other) => other !== id) ?? []
+  describe(field, text ? [id, ...hints] : hints)
   if (!text) {
     field.removeAttribute("aria-invalid")
-    field.removeAttribute("aria-describedby")
     place?.remove()
     return
   }
   place ??= home.appendChild(element("p", { class: "field-error", id }))
   place.textContent = text
   field.setAttribute("aria-invalid", "true")
-  field.setAttribute("aria-describedby", place.id)
+}
+
+/** The error is read before the hints. */
+function describe(field, ids) {
+  if (ids.length > 0) field.setAttribute("aria-describedby", ids.join(" "))
+  else field.removeAttribute("aria-describedby")
 }
 
 /** What the browser itself can check, such as `required`, in its own words. */

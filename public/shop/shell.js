@@ -66,7 +66,9 @@ function switchTheme() {
     getComputedStyle(root).colorScheme === "dark" ||
     (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches)
   root.dataset.theme = isDark ? "light" : "dark"
-  localStorage.setItem("theme", root.dataset.theme)
+  try {
+    localStorage.setItem("theme", root.dataset.theme)
+  } catch {} // for this page, then
 }
 
 function markCurrentPage() {

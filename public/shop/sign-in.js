@@ -4,6 +4,7 @@ import { client, isProblem } from "./client.js"
 import { api } from "./config.js"
 import { element, find } from "./dom.js"
 import { onSubmit, setFieldError, showProblem } from "./form.js"
+import { keep, kept } from "./kept.js"
 import { nextPath } from "./next.js"
 
 const TITLES = { google: "Google", github: "GitHub", oidc: "your company" }
@@ -93,8 +94,8 @@ function showIntent() {
 
 /** Of a sign-in by link or provider, from the page that it came back to. */
 function takeTicket() {
-  const mfa = JSON.parse(sessionStorage.getItem("mfa"))
-  sessionStorage.removeItem("mfa")
+  const mfa = kept("mfa")
+  keep("mfa", undefined)
   if (mfa) goOn({ mfa })
 }
 

@@ -103,18 +103,20 @@ async function startSite(script: string): Promise<{ server: Server; origin: stri
 /** The shop, but for the sites that it lists. @returns Its configuration. */
 export async function writeWorker(folder: string, ...origins: readonly string[]): Promise<string> {
   const path = (name: string) => JSON.stringify(join(ROOT, name))
-  const worker = `
-import { createObjects, createWorker } from ${path("src/worker.ts")}
-import { backend } from ${path("app/backend.ts")}
-export const { Feed, Clock, Hub, Topic } = createObjects(backend)
-export { Limiter } from ${path("src/worker.ts")}
-export default createWorker({ ...backend, origins: ${JSON.stringify(origins)} })
+  const backend = `
+import { backend as shop } from ${path("app/backend.ts")}
+export const backend = { ...shop, origins: ${JSON.stringify(origins)} }
 `
+  const worker = (await readFile(join(ROOT, "app/worker.ts"), "utf8")).replaceAll(
+    '"selvedge/worker"',
+    path("src/worker.ts"),
+  )
   const config = (await readFile(join(ROOT, "wrangler.toml"), "utf8"))
     .replace('"app/worker.ts"', '"worker.ts"')
     .replace('"migrations"', path("migrations"))
     .replaceAll(/"\.\/([^"]+)"/g, (_, name: string) => path(name))
   await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, "backend.ts"), backend)
   await writeFile(join(folder, "worker.ts"), worker)
   await writeFile(join(folder, "wrangler.toml"), config)
   return join(folder, "wrangler.toml")

@@ -94,3 +94,24 @@ test("a visitor's cart stays after signing up, and is there on a second device",
   await line.getByRole("button", { name: "One more" }).click()
   await desk.page.getByRole("link", { name: "Cart, 2 films" }).waitFor()
 })
+
+test("where the browser keeps nothing for the site its pages still work, each by itself", async () => {
+  const film = await newFilm()
+  const { page, context } = await person()
+  await context.addInitScript(() => {
+    const get = () => {
+      throw new DOMException("Access is denied for this document.", "SecurityError")
+    }
+    for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(globalThis, name, { get })
+  })
+  await page.goto(`/film?id=${film.id}`)
+  await page.getByRole("button", { name: "Add to cart" }).click()
+  await page.getByRole("link", { name: "Cart, 1 film" }).waitFor()
+  await page.goto("/")
+  await page.locator("#films a").first().click()
+  await page.getByRole("heading", { name: "The Godfather", level: 1 }).waitFor()
+  await page.goBack()
+  await page.getByRole("button", { name: "Switch between light and dark" }).click()
+  await page.goto("/cart")
+  await page.getByText("Your cart is empty").waitFor()
+})

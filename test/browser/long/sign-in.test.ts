@@ -133,6 +133,6 @@ test("signing out in one tab signs out the others", async () => {
 
 async function expectDescribed(field: Locator): Promise<void> {
   await expect.poll(() => field.getAttribute("aria-invalid"), { timeout: 15_000 }).toBe("true")
-  const id = await field.getAttribute("aria-describedby")
+  const [id] = (await field.getAttribute("aria-describedby"))!.split(" ")
   expect(await field.page().locator(`#${id}`).textContent()).toMatch(/\w{3}/)
 }
