@@ -23,7 +23,7 @@ test(
         await world.end()
       }
     })
-    await fc.assert(property, { ...runs<[Story]>(30, 500), endOnFailure: true })
+    await fc.assert(property, { ...runs<[Story]>(16, 500), endOnFailure: true })
   },
   2 * TIMEOUT,
 )

@@ -23,7 +23,7 @@ test(
       expect(world.leaks).toEqual([])
       told += world.told
     })
-    await fc.assert(property, { ...runs<[Story]>(10, 500), endOnFailure: true })
+    await fc.assert(property, { ...runs<[Story]>(6, 500), endOnFailure: true })
     expect(told).toBeGreaterThan(100)
   },
   2 * TIMEOUT,

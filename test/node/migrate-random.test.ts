@@ -6,7 +6,7 @@ import { recordColumns } from "../../src/schema/record-columns.ts"
 import { type Evolving, type Row, type Schema, startD1 } from "./migrate-fixture.ts"
 
 /** Each takes about half a second. */
-const RUNS = process.env.SELVEDGE_LONG ? 200 : 8
+const RUNS = process.env.SELVEDGE_LONG ? 200 : 4
 
 const d1 = startD1()
 afterAll(() => d1.stop())

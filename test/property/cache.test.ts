@@ -119,7 +119,7 @@ test("kept answers are those of the database, and private ones are never kept", 
       for (const name of collections) expect(open, name).toContain(name)
     }
   })
-  await fc.assert(property, runs<[[Drawn, Drawn, Read[]]]>(30, 1_000))
+  await fc.assert(property, runs<[[Drawn, Drawn, Read[]]]>(15, 1_000))
   expect(hits).toBeGreaterThan(0)
 })
 

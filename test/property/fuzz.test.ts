@@ -18,7 +18,7 @@ import { idOf, insertStatements, rowOf, runAll } from "./rows.ts"
 import { LONG, runs, TIMEOUT } from "./runs.ts"
 import type { Row } from "./values.ts"
 
-const REQUESTS = LONG ? 15_000 : 1_500
+const REQUESTS = LONG ? 15_000 : 800
 const USER = idOf(1)
 const STAFF = idOf(2)
 const STRANGER = idOf(3)

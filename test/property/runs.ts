@@ -5,7 +5,7 @@ import type { Parameters } from "fast-check"
 
 export const LONG = env.TEST_LONG !== ""
 /** Milliseconds of one property. */
-export const TIMEOUT = LONG ? 3_600_000 : 60_000
+export const TIMEOUT = LONG ? 3_600_000 : 120_000
 
 const SEED = 20_261_120
 
