@@ -11,6 +11,7 @@ import { cart, films, orderItems, orders } from "./schema.ts"
 
 /** Lines of one order. */
 const MOST_LINES = 100
+const CART_CHANGED = "The cart, or a price in it, has changed meanwhile; look at it again."
 
 const order = z.object({
   id: z.uuid(),
@@ -25,7 +26,9 @@ const checkout = endpoint({
   access: signedIn,
   strict: true,
   idempotency: "required",
-  body: z.strictObject({}),
+  body: z.strictObject({
+    totalCents: z.int().min(0).optional().describe("What the buyer was shown. Where it is another, nothing is bought."),
+  }),
   answer: { status: 201, description: "The order, not yet paid", schema: order },
   problems: ["cart_changed", "cart_empty", "cart_too_large", "out_of_stock"],
 })
@@ -33,6 +36,7 @@ const checkout = endpoint({
 export function routes(app: Router<typeof collections>) {
   return app.post("/v1/checkout", checkout, async (c) => {
     const { atomic, caller, db, enqueue } = c.var.ctx
+    const shown = c.req.valid("json").totalCents
     const lines = await db
       .select({
         id: cart.id,
@@ -52,6 +56,7 @@ export function routes(app: Router<typeof collections>) {
     const id = newId()
     const items = lines.map(({ filmId, title, quantity, priceCents }) => ({ filmId, title, quantity, priceCents }))
     const totalCents = items.reduce((sum, item) => sum + item.quantity * item.priceCents, 0)
+    if (shown !== undefined && shown !== totalCents) throw new ApplicationError("cart_changed", CART_CHANGED)
     const bought = JSON.stringify(lines.map(({ id, quantity }) => [id, quantity]))
     const body = { id, state: "pending", totalCents, items } as const
     await atomic(
@@ -76,7 +81,7 @@ export function routes(app: Router<typeof collections>) {
         db
           .delete(cart)
           .where(sql`(${cart.id}, ${cart.quantity}) IN (SELECT value ->> 0, value ->> 1 FROM json_each(${bought}))`),
-        expectRows(lines.length, "cart_changed", "The cart changed meanwhile; look at it again."),
+        expectRows(lines.length, "cart_changed", CART_CHANGED),
       ],
       { status: 201, body },
     )

@@ -23,8 +23,7 @@ export function cartWritten() {
 
 /** @returns The order. @throws ProblemError `out_of_stock`, `cart_empty`, `cart_changed`, … */
 export async function buy(lines) {
-  const intent = intentFor(contentsOf(lines))
-  return ask(intent.key)
+  return ask(intentFor(lines))
 }
 
 /**
@@ -34,12 +33,12 @@ export async function buy(lines) {
  */
 export async function findLostOrder() {
   const intent = kept(NAME)
-  return intent && ask(intent.key).catch(() => undefined)
+  return intent && ask(intent).catch(() => undefined)
 }
 
-async function ask(key) {
+async function ask({ key, totalCents }) {
   try {
-    const order = await client.request("POST", "/v1/checkout", { body: {}, key })
+    const order = await client.request("POST", "/v1/checkout", { body: { totalCents }, key })
     keep(NAME, undefined)
     return order
   } catch (error) {
@@ -48,12 +47,20 @@ async function ask(key) {
   }
 }
 
-function intentFor(contents) {
+function intentFor(lines) {
   const before = kept(NAME)
+  const contents = contentsOf(lines)
   if (before?.contents === contents) return before
-  const intent = { key: crypto.getRandomValues(new Uint32Array(4)).join("-"), contents }
+  const key = crypto.getRandomValues(new Uint32Array(4)).join("-")
+  const intent = { key, contents, totalCents: totalOf(lines) }
   keep(NAME, intent)
   return intent
+}
+
+/** What is shown, and is to be paid. @returns Undefined while a price isn't known. */
+function totalOf(lines) {
+  if (!lines.every(({ film }) => film)) return undefined
+  return lines.reduce((sum, { quantity, film }) => sum + quantity * film.priceCents, 0)
 }
 
 /** Whose cart, and what is in it. */

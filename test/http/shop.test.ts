@@ -109,6 +109,18 @@ describe("checkout", () => {
     await client.delete(`/v1/cart/${left[0].id}`)
   })
 
+  test("what isn't what the buyer was shown isn't bought, and what is may be named", async () => {
+    const filmId = await newFilm(5)
+    await putIntoCart(ada, filmId, 2)
+    const seen = (await ada.get("/v1/cart?expand=film")).body.data[0].film.priceCents * 2
+    const buy = (key: string, totalCents: unknown) =>
+      ada.post("/v1/checkout", { body: { totalCents }, headers: { "Idempotency-Key": key } })
+    expect(await buy("seen 1", seen - 1)).toMatchObject({ status: 422, body: { code: "cart_changed" } })
+    expect(await buy("seen 2", -1)).toMatchObject({ body: { errors: [{ pointer: "/totalCents" }] } })
+    expect(await stockOf(filmId)).toBe(5)
+    expect(await buy("seen 3", seen)).toMatchObject({ status: 201, body: { totalCents: seen } })
+  })
+
   test("an order can't be made past the checkout", async () => {
     expect((await ada.post("/v1/orders", { body: { totalCents: 0 } })).status).toBe(403)
     expect((await anonymous.get("/v1/orders")).status).toBe(401)

@@ -298,7 +298,7 @@ export async function ownRoutes(id: string, key: string) {
   client.request("GET", "/v1/checkout")
   // @ts-expect-error it takes a body
   client.request("POST", "/v1/checkout")
-  // @ts-expect-error it takes an empty one
+  // @ts-expect-error it takes no such field
   client.request("POST", "/v1/checkout", { body: { filmId: "1" } })
   // @ts-expect-error a parameter is missing
   third.request("POST", "/v1/notes/:id/rename", { body: { title: "x" } })

@@ -3,7 +3,7 @@
 import type { Page } from "playwright-core"
 import { expect, test } from "vitest"
 import { type SignedInPerson, withBrowser } from "../people.ts"
-import { call, type Film, newFilm, ordersOf } from "../shop.ts"
+import { call, changeFilm, type Film, newFilm, ordersOf } from "../shop.ts"
 
 const { customer } = withBrowser()
 
@@ -109,6 +109,36 @@ test("a quantity that is changed right before is what is bought", async () => {
   await placeButton(page).click()
   await page.waitForURL("**/orders?new=*")
   expect(await ordersOf(film.id)).toMatchObject([{ quantity: 3, order: { totalCents: 2_100 } }])
+})
+
+test("a film that another device adds in that moment is not bought along, and is seen first", async () => {
+  const film = await newFilm({ priceCents: 700 })
+  const other = await newFilm({ priceCents: 900 })
+  const ada = await buyer("Ada", film)
+  ada.mayMeet(422)
+  await ada.page.route("**/v1/checkout", async (route) => {
+    if (!isAdded) await call("POST", "/v1/cart", { filmId: other.id, quantity: 1 }, ada.token)
+    isAdded = true
+    await route.continue()
+  })
+  let isAdded = false
+  await placeButton(ada.page).click()
+  await ada.page.getByText("Your cart has changed meanwhile").waitFor()
+  expect(await ordersOf(film.id)).toEqual([])
+  await lineOf(ada.page, other).waitFor()
+  await placeButton(ada.page).click()
+  await ada.page.waitForURL("**/orders?new=*")
+  expect(await ordersOf(other.id)).toMatchObject([{ order: { totalCents: 1_600 } }])
+})
+
+test("a price that changes while the cart is open shows at once, and is what is paid", async () => {
+  const film = await newFilm({ priceCents: 700 })
+  const { page } = await buyer("Ada", film)
+  await changeFilm(film.id, { priceCents: 500 })
+  await page.locator("#total").getByText("5.00").waitFor()
+  await placeButton(page).click()
+  await page.waitForURL("**/orders?new=*")
+  expect(await ordersOf(film.id)).toMatchObject([{ order: { totalCents: 500 } }])
 })
 
 /** With the film in the cart, on the cart's page. */
