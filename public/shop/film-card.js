@@ -96,5 +96,6 @@ async function addOne({ id, title }) {
 /** The poster grows into that of the film's page, which already knows what it shows. */
 function leaveFor(card, film) {
   rememberFilm(film)
+  for (const other of document.querySelectorAll(".poster, .film-poster")) other.style.viewTransitionName = "none"
   card.querySelector(".poster").style.viewTransitionName = "poster"
 }

@@ -9,6 +9,10 @@ import { element } from "./dom.js"
  */
 export function onSubmit(form, work) {
   form.noValidate = true
+  form.addEventListener("input", ({ target }) => {
+    const field = target.name && fieldOf(form, `/${target.name}`)
+    if (field?.getAttribute("aria-invalid")) setFieldError(field, "")
+  })
   form.addEventListener("submit", async (event) => {
     event.preventDefault()
     if (form.getAttribute("aria-busy") === "true") return

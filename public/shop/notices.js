@@ -19,6 +19,7 @@ export function toast(text, { kind, action } = {}) {
   if (action?.href) notice.append(element("a", { href: action.href }, action.text))
   if (action?.run) {
     const run = () => {
+      if (notice.contains(document.activeElement)) document.querySelector("#main").focus()
       notice.remove()
       action.run()
     }

@@ -29,7 +29,7 @@ function showAccount(user) {
   find("span", link).textContent = name
   link.href = isSignedIn ? "/account" : "/sign-in"
   link.setAttribute("aria-label", isSignedIn ? `Account of ${name}` : "Sign in")
-  for (const item of document.querySelectorAll("[data-for=customers]")) item.hidden = !isSignedIn
+  for (const item of document.querySelectorAll("[data-for=customers]")) item.hidden = user === null
   for (const item of document.querySelectorAll("[data-for=staff]"))
     item.hidden = !user?.roles.some((role) => STAFF.includes(role))
 }

@@ -36,7 +36,10 @@ function begin() {
   showProviders()
   showLocalHints()
   offerPasskeys()
-  auth.onAuthChange((now) => now || find("[data-step=done]").hidden || showStep("start"))
+  auth.onAuthChange((now) => {
+    if (!now && !find("[data-step=done]").hidden) showStep("start")
+    if (now && !now.isAnonymous && !find("[data-step=sent]").hidden) showStep("done") // by the link, in another tab
+  })
 }
 
 onSubmit(form, ({ name }) =>

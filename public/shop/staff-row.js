@@ -83,6 +83,7 @@ async function write(input) {
   row.classList.add("is-pending")
   try {
     films.set(row, await client.films.update(film, { [name]: value }))
+    if (input.value === typed) showValue(input) // as everybody writes it
     find("#films-news").textContent = `${label} of ${film.title} is ${text(value)}.`
   } catch (error) {
     films.set(row, film)

@@ -52,7 +52,8 @@ export function showSecrets({ title, text, lines, fileName }) {
   const file = URL.createObjectURL(new Blob([`${all}\n`], { type: "text/plain" }))
   const dialog = element(
     "dialog",
-    { class: "dialog", "aria-labelledby": "secrets-title" },
+    // the key that closes others must not lose what is shown once
+    { class: "dialog", "aria-labelledby": "secrets-title", closedby: "none", oncancel: stay },
     element("h2", { id: "secrets-title" }, title),
     element("p", {}, text),
     element(
@@ -65,14 +66,20 @@ export function showSecrets({ title, text, lines, fileName }) {
       { method: "dialog", class: "actions" },
       element("button", { type: "button", class: "button quiet", onclick: copy }, "Copy"),
       element("a", { class: "button quiet", href: file, download: fileName }, "Download"),
-      element("button", { class: "button", type: "submit" }, "I have kept it"),
+      element("button", { class: "button", type: "submit" }, lines.length > 1 ? "I have kept them" : "I have kept it"),
     ),
   )
   return open(dialog).then(() => URL.revokeObjectURL(file))
 }
 
+function stay(event) {
+  event.preventDefault()
+}
+
+/** No submit button: the first of those is what Enter presses. */
 function closer() {
-  return element("button", { class: "button quiet", value: "no", type: "submit", formnovalidate: true }, "Cancel")
+  const close = ({ target }) => target.closest("dialog").close("no")
+  return element("button", { class: "button quiet", type: "button", onclick: close }, "Cancel")
 }
 
 function open(dialog) {

@@ -1,4 +1,4 @@
-/** The list of films: page after page, found again on return, its first films live. */
+/** The list of films: page after page, found again on return, its offers live. */
 
 import { client, isProblem } from "../client.js"
 import { element, find } from "../dom.js"
@@ -8,8 +8,8 @@ import { emptyState, errorState } from "../states.js"
 import { isNarrowed, queryOf } from "./query.js"
 
 const PAGE = 24
-/** Followed while they are looked at, with what the orders need. */
-const LIVE_FIELDS = ["id", "title", "year", "rating", "createdAt", "priceCents", "stock"]
+/** Whose prices and stock are followed while they are looked at: the first. */
+const MOST_LIVE = 96
 const LIVE_AFTER_MS = 600
 
 const list = find("#films")
@@ -59,6 +59,7 @@ async function showMore() {
     shown = { ...shown, films: [...shown.films, ...data], next: page.next }
     const cards = data.map(filmCard)
     list.append(...cards)
+    followOffers()
     if (hadFocus) cards[0]?.querySelector("a").focus({ preventScroll: true })
     sayCount()
   } catch (error) {
@@ -105,12 +106,17 @@ function fail(error, retry) {
   place.replaceChildren(errorState("The films can’t be shown", error, retry))
 }
 
-/** Prices and stock of the first films, as they change. A search can't be followed. */
+/** By their ids: a search can't be followed, and a film whose price changes may no longer be on the page. */
 function followOffers() {
   stopLive()
-  if (view.q || shown.films.length === 0) return
-  const query = { ...queryOf(view), fields: LIVE_FIELDS, limit: PAGE }
-  const cards = new Map([...list.children].slice(0, PAGE).map((card) => [card.dataset.id, card]))
+  if (shown.films.length === 0) return
+  const cards = new Map([...list.children].slice(0, MOST_LIVE).map((card) => [card.dataset.id, card]))
+  const query = {
+    id: { in: [...cards.keys()] },
+    sort: "title",
+    fields: ["id", "title", "priceCents", "stock"],
+    limit: MOST_LIVE,
+  }
   let stop = () => {}
   const timer = setTimeout(() => {
     stop = client.films.live(query, (films) => {

@@ -5,6 +5,8 @@ import { find } from "../dom.js"
 import { clearProblem, onSubmit, showProblem } from "../form.js"
 import { toast } from "../notices.js"
 
+/** The second click of a double click must not land on what moves up to where the form was. */
+const LINGERS_MS = 500
 const CHANGED_ELSEWHERE = "You have changed this review on another device meanwhile. Look at it, then send it again."
 
 const form = find("#review")
@@ -15,7 +17,10 @@ let own
 let isEditing = false
 
 onSubmit(form, send)
-find("#review-cancel").addEventListener("click", stopEditing)
+find("#review-cancel").addEventListener("click", () => {
+  stopEditing()
+  focusOwn()
+})
 
 /** @param review The own one, if there is one; then the form waits for `editOwnReview`. */
 export function showOwnReview(ofFilm, review) {
@@ -42,8 +47,16 @@ export function editOwnReview() {
 async function send({ stars, body }) {
   const values = { stars: Number(stars), body: body.trim() }
   const sent = own ? client.reviews.update(own, values) : client.reviews.create({ filmId: film.id, ...values })
-  stopEditing()
+  const hadFocus = form.contains(document.activeElement)
+  isEditing = true
+  form.inert = true
+  const lingering = setTimeout(() => {
+    stopEditing()
+    if (hadFocus) focusOwn()
+  }, LINGERS_MS)
   sent.catch((error) => {
+    clearTimeout(lingering)
+    form.inert = false
     isEditing = own !== undefined
     form.elements.stars.value = stars
     form.elements.body.value = body
@@ -54,10 +67,14 @@ async function send({ stars, body }) {
 }
 
 function stopEditing() {
-  isEditing = false
+  isEditing = form.inert = false
   clearProblem(form)
   form.reset()
   form.hidden = own !== undefined
   find("#review-title").textContent = "Write a review"
   find("#review-cancel").hidden = true
+}
+
+function focusOwn() {
+  document.querySelector(`[data-review="${own?.id}"] button`)?.focus()
 }

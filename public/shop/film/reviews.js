@@ -30,11 +30,8 @@ export function showReviews({ id, title }) {
       reviewItem(review, { isOwn: review === own, isPending: state.pending.has(review.id) }),
     )
     list.replaceChildren(...items)
-    if (focused)
-      items
-        .find(({ dataset }) => dataset.review === focused.dataset.review)
-        ?.querySelector("button")
-        ?.focus()
+    const same = focused && items.find(({ dataset }) => dataset.review === focused.dataset.review)
+    if (focused) (same?.querySelector("button") ?? find("#reviews-title")).focus()
     showOwnReview({ id, title }, own)
     showSummary(id, reviews, state.hasMore)
   }

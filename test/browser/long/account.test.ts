@@ -28,7 +28,7 @@ test("a passkey is added, renamed, signs in, and is removed", async () => {
   await passkeys.getByRole("button", { name: "Add a passkey" }).click()
   await passkeys.getByRole("button", { name: /^Rename/ }).click()
   await page.getByRole("dialog").getByLabel("Name").fill("My laptop")
-  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click()
+  await page.keyboard.press("Enter")
   await passkeys.getByText("My laptop").waitFor()
 
   await signOut(page)
@@ -54,7 +54,7 @@ test("the second step is turned on, asked for, passed by the app and by a recove
   await codes.waitFor()
   const [first] = await codes.getByRole("listitem").allTextContents()
   expect(await codes.getByRole("listitem").count()).toBe(10)
-  await codes.getByRole("button", { name: "I have kept it" }).click()
+  await codes.getByRole("button", { name: "I have kept them" }).click()
   await step.getByText("On", { exact: true }).waitFor()
 
   await signOut(page)
@@ -150,7 +150,7 @@ test("an account is deleted for good, and its tabs are signed out", async () => 
   const go = dialog.getByRole("button", { name: "Delete it for good" })
   expect(await go.isDisabled()).toBe(true)
   await dialog.getByRole("textbox").fill(ada.email)
-  await go.click()
+  await ada.page.keyboard.press("Enter")
   await ada.page.waitForURL(`${SHOP}/`)
   await ada.page.getByRole("link", { name: "Sign in", exact: true }).first().waitFor()
   await expect(call("POST", "/v1/auth/sign-in", { email: ada.email, password: PASSWORD })).rejects.toThrow("401")

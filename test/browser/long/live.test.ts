@@ -30,11 +30,11 @@ test("what staff changes at the counter shows on a film's open page", async () =
   expect(await offer.getByRole("button", { name: "Sold out" }).isDisabled()).toBe(true)
 })
 
-test("a card of the catalogue follows the price of its film", async () => {
+test.each(["the catalogue", "a search"])("a card of %s follows the price of its film", async (place) => {
   const film = await newFilm({ rating: 10 })
   const { page } = await person()
-  await page.goto("/")
-  await untilFilms(page, /films/)
+  await page.goto(place === "a search" ? `/?q=${encodeURIComponent(film.title)}` : "/")
+  await untilFilms(page, /film/)
   const card = page.getByRole("listitem").filter({ hasText: film.title })
   await expect
     .poll(async () => {
@@ -44,6 +44,26 @@ test("a card of the catalogue follows the price of its film", async () => {
     .toBe(true)
   await changeFilm(film.id, { priceCents: 888 })
   await card.getByText("€8.88").waitFor()
+})
+
+test("a double click on Publish publishes once, and goes nowhere", async () => {
+  const { data } = await call(
+    "GET",
+    "/v1/films?sort=-rating&limit=1&filter=%7B%22director%22%3A%7B%22name%22%3A%22Alfred%20Hitchcock%22%7D%7D",
+  )
+  const { page } = await customer("Ada")
+  await page.goto(`/film?id=${data[0].id}`)
+  await page.getByRole("heading", { name: "More by Alfred Hitchcock" }).waitFor()
+  const form = page.getByRole("form", { name: "Write a review" })
+  await form.getByRole("radio", { name: "4 star" }).press(" ")
+  await form.getByRole("textbox").fill("Twice is once.")
+  await form.getByRole("button", { name: "Publish" }).dblclick({ delay: 80 })
+  await form.waitFor({ state: "hidden" })
+  expect(new URL(page.url()).searchParams.get("id")).toBe(data[0].id)
+  const own = page.getByRole("list", { name: "Reviews" }).getByRole("listitem").filter({ hasText: "You" })
+  await own.getByText("Twice is once.").waitFor()
+  expect(await own.count()).toBe(1)
+  await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Edit")
 })
 
 test("where no socket gets through a list stays live, and a room says that it can't be entered", async () => {
