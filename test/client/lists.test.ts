@@ -80,6 +80,18 @@ test("what is written is shown before the answer, and stays as it is answered", 
   expect(states.slice(1)).toEqual(["1v0", "2v0", "2v1", "2v2", ""])
 })
 
+test("a record that was changed, deleted and made anew is shown, though its versions begin anew as well", async () => {
+  const { client, box } = await newBox()
+  const list = watch(client, { boxId: box, done: true, sort: "title" })
+  await until(() => list.get().status === "live")
+  const { id } = await client.items!.create({ boxId: box, title: "one" })
+  await client.items!.update(id, { rank: 1 })
+  await client.items!.delete(id)
+  const other = open()
+  await other.items!.replace(id, { boxId: box, title: "one", done: true, rank: 2 })
+  await until(() => ranks(list).join() === "2")
+})
+
 test("what is refused is taken back, and the promise rejects", async () => {
   const { client, box } = await newBox()
   const item = await client.items!.create({ boxId: box, title: "one", rank: 1 })

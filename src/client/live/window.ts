@@ -18,8 +18,8 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
   /** The newest bookmark of what has come: own writes up to it are in it. */
   let seen = ""
   let recent: readonly Written[] = []
-  /** By id, own writes have taken it out: older versions than this are passed over. */
-  const gone = new Map<string, number>()
+  /** By id, the last own write that was taken in: what is older, by its place in the history and its version, isn't. */
+  const own = new Map<string, { readonly bookmark: string; readonly version: number }>()
   const completed = new WeakMap<ClientRecord, ClientRecord>()
 
   function isKnown(record: ClientRecord): boolean {
@@ -33,14 +33,13 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
     const isNews = bookmark > seen
     recent = recent.filter((other) => other !== written && other.bookmark > seen)
     if (isNews) recent = [...recent, written].slice(-MOST_RECENT)
-    if (record?.updatedAt === undefined) {
-      if (known && isNews) takeOut(write.id, record ? versionOf(record) : Number.POSITIVE_INFINITY)
-      return
-    }
-    if (known ? versionOf(record) <= versionOf(known) : !isNews) return
-    const full = { ...known, ...record }
-    const verdict = matches(filter, full)
-    if (verdict === false) takeOut(write.id, versionOf(record))
+    const version = record ? versionOf(record) : Number.POSITIVE_INFINITY
+    const isSeen = record?.updatedAt !== undefined
+    if (isSeen ? (known ? version <= versionOf(known) : !isNews) : !known || !isNews) return
+    own.set(write.id, { bookmark, version })
+    const full = { ...known, ...record, id: write.id }
+    const verdict = isSeen && matches(filter, full)
+    if (verdict === false) records.delete(write.id)
     else if (verdict || known) put(known ? full : fill(full))
   }
 
@@ -49,11 +48,6 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
     const names = [...relationsOf(query), ...Object.keys(other ?? {})]
     const blank = Object.fromEntries(names.map((name) => [name, Array.isArray(other?.[name]) ? [] : null]))
     return { ...blank, ...record }
-  }
-
-  function takeOut(id: string, version: number): void {
-    records.delete(id)
-    gone.set(id, version)
   }
 
   function put(record: ClientRecord): void {
@@ -85,7 +79,7 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
     takeSnapshot({ data, page, sort, bookmark = "" }: Snapshot): void {
       const before = new Map(records)
       records.clear()
-      gone.clear()
+      own.clear()
       for (const record of data) records.set(record.id, same(before.get(record.id), record))
       order = new Order(sort, data)
       horizon = page.next === null ? undefined : data.at(-1)
@@ -95,15 +89,11 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
 
     takeChange({ op, recordId, record, bookmark = "" }: ListChange): void {
       if (bookmark > seen) seen = bookmark
-      if (op === "removed") {
-        gone.delete(recordId)
-        records.delete(recordId)
-        return
-      }
-      const newest = gone.get(recordId) ?? versionOf(records.get(recordId))
-      if (versionOf(record) < newest) return
-      gone.delete(recordId)
-      put(record!)
+      const last = own.get(recordId)
+      if (last && bookmark < last.bookmark && record && versionOf(record) < last.version) return
+      own.delete(recordId)
+      if (op === "removed") records.delete(recordId)
+      else put(record!)
     },
 
     /** What was made here gets the fields that others have. */
