@@ -92,6 +92,35 @@ test("a record that was changed, deleted and made anew is shown, though its vers
   await until(() => ranks(list).join() === "2")
 })
 
+test("own writes of before the first snapshot are in it, also to a record that was made anew meanwhile", async () => {
+  const { client: other, box } = await newBox()
+  const { id } = await other.items!.create({ boxId: box, title: "one", rank: 1 })
+  const asked = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const client = open({
+    webSocket: class {
+      constructor() {
+        throw new DOMException("Sockets are forbidden.", "SecurityError")
+      }
+    } as unknown as typeof WebSocket,
+    fetch: async (url, init) => {
+      if (new Headers(init?.headers).get("Accept") === "text/event-stream") {
+        asked.resolve()
+        await released.promise
+      }
+      return fetch(url, init)
+    },
+  })
+  const list = watch(client, { boxId: box, sort: "title" })
+  await asked.promise
+  await client.items!.update(id, { rank: 2 })
+  await client.items!.delete(id)
+  await client.items!.replace(id, { boxId: box, title: "one", rank: 3 })
+  released.resolve()
+  await until(() => list.get().status === "live")
+  expect(ranks(list)).toEqual([3])
+})
+
 test("what is refused is taken back, and the promise rejects", async () => {
   const { client, box } = await newBox()
   const item = await client.items!.create({ boxId: box, title: "one", rank: 1 })

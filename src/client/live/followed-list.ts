@@ -104,7 +104,7 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
       pending,
     })
     const isShort = window_.horizon !== undefined && window_.records.size < limit
-    if (isShort && !isAsking) asking ??= setTimeout(ask, askedAt + ASK_EVERY_MS - Date.now())
+    if (isShort && !isAsking) asking ??= setTimeout(ask, Math.max(0, askedAt + ASK_EVERY_MS - Date.now()))
   }
 
   function forget(): void {

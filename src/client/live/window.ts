@@ -35,7 +35,8 @@ export function createWindow({ query, filter }: Pick<OpenList, "query" | "filter
     if (isNews) recent = [...recent, written].slice(-MOST_RECENT)
     const version = record ? versionOf(record) : Number.POSITIVE_INFINITY
     const isSeen = record?.updatedAt !== undefined
-    if (isSeen ? (known ? version <= versionOf(known) : !isNews) : !known || !isNews) return
+    // without a bookmark, the versions are all there is to go by
+    if (!isNews && (bookmark || !isSeen || !known || version <= versionOf(known))) return
     own.set(write.id, { bookmark, version })
     const full = { ...known, ...record, id: write.id }
     const verdict = isSeen && matches(filter, full)
@@ -117,7 +118,7 @@ function names(value: unknown): readonly string[] {
 }
 
 function versionOf(record: ClientRecord | undefined): number {
-  return typeof record?.version === "number" ? record.version : 0
+  return Number(record?.version ?? 0)
 }
 
 /** The record that is known already, if nothing in it has changed. */
