@@ -6,7 +6,7 @@ import { setTimeout as wait } from "node:timers/promises"
  * - `lost`: it never arrives
  * - `unanswered`: it is carried out, and the answer is lost
  * - `doubled`: it arrives twice at the same time, and either answer comes
- * - `echoed`: it arrives once more, long after its answer
+ * - `echoed`: it arrives once more, long after its answer, unless that was a refusal: those aren't kept under the key
  * - `late`, `slow`: it, or its answer, is overtaken by others
  * - `busy`, `limited`: somebody refuses it before it is looked at; `failed` after it was carried out
  * - `page`: somebody else answers, as in a hotel
@@ -65,9 +65,12 @@ export class FakeNetwork {
         await other!.text()
         return one!
       }
-      case "echoed":
-        this.#echoes.push(wait(ECHO_MS).then(async () => (await fetch(input, { ...init, signal: null })).text()))
-        return send()
+      case "echoed": {
+        const answer = await send()
+        const echo = async () => (await fetch(input, { ...init, signal: null })).text()
+        if (answer.ok) this.#echoes.push(wait(ECHO_MS).then(echo))
+        return answer
+      }
       case "late":
         await wait(LATE_MS)
         return send()
