@@ -74,6 +74,7 @@ export interface ClientOptions {
 }
 
 export type ClientMethods<B extends AnyBackend> = {
+  /** Signing in and out, and the own account. */
   readonly auth: Auth
   /** Writes that have no answer yet, and whether there is a network. */
   readonly status: Store<OutboxState>

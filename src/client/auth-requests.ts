@@ -44,7 +44,7 @@ export function authRequestsOf(http: Http, session: Session) {
      * @throws TypeError when the client was given a token, which would stay in use.
      */
     async enter(path: string, body?: object): Promise<SignedIn | undefined> {
-      if (session.given !== undefined) throw new TypeError("This client has a token of its own: nobody signs in.")
+      if (session.given !== undefined) throw new TypeError("This client has its own token.")
       const query = session.inCookie ? "?cookie=true" : ""
       const answer = await send("POST", path + query, body, !session.user.get()?.isAnonymous)
       if (!answer || "mfa" in (answer as object)) return answer as SignedIn | undefined

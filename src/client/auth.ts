@@ -55,6 +55,8 @@ function signInOf(requests: AuthRequests) {
     },
 
     /**
+     * Follows who is signed in.
+     *
      * @param changed Called at once, and whenever the account changes: another one, none, or other values, here or in
      * another tab.
      * @returns Ends it.
@@ -131,6 +133,7 @@ function signInOf(requests: AuthRequests) {
       linkWithPopup: (provider: string, options?: LeaveOptions): Promise<Identity> =>
         inPopup((popup, { linkByPopup }) => linkByPopup(requests, popup, provider, options)),
     }),
+    /** Passkeys (WebAuthn): signing in by one, and those of the own account. */
     passkeys: later(async () => (await import("./passkeys.ts")).passkeysOf(requests), {
       /** Whether this browser has what it takes. */
       isSupported: (): boolean => browser.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined,

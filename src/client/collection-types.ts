@@ -23,6 +23,7 @@ export type BatchCollection<D> = {
   create(input: CreateOf<D>): BatchOperation<RecordOf<D>>
   update(target: Target, patch: UpdateOf<D>): BatchOperation<RecordOf<D>>
   replace(target: Target, input: CreateOf<D>): BatchOperation<RecordOf<D>>
+  /** @param target As of `update`. @throws ProblemError `not_found`; `still_referenced` by records that need it */
   delete(target: Target): BatchOperation<undefined>
 }
 
@@ -51,7 +52,7 @@ export type CollectionClient<C, D> = TypedCollection<C, D> & {
     query?: Simplify<ListQuery<C, D, F, E>>,
     options?: CallOptions,
   ): ListRequest<Answered<C, D, F, E>>
-  /** @throws ProblemError `not_found`, also for what you may not read. */
+  /** One record. @throws ProblemError `not_found`, also for what you may not read. */
   get<const F extends FieldPath<C, D> = never, const E extends ExpandPath<C, D> = never>(
     id: string,
     query?: Selection<F, E>,
@@ -63,6 +64,7 @@ export type CollectionClient<C, D> = TypedCollection<C, D> & {
     query?: Simplify<ListQuery<C, D, F, E>>,
     options?: CallOptions,
   ): ListRequest<Answered<C, D, F, E>>
+  /** How many records match, exactly. */
   count(query?: Simplify<ListQuery<C, D>>, options?: CallOptions): Promise<number>
   /** Groups, the most frequent first. */
   aggregate<const A extends Aggregate<D>, const G extends Grouped<D> = never>(
@@ -76,7 +78,11 @@ export type CollectionClient<C, D> = TypedCollection<C, D> & {
    * however often it is sent it happens once.
    */
   create(input: CreateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
-  /** @param target A record, which nobody else may have changed meanwhile (`precondition_failed`), or an id. */
+  /**
+   * Changes the fields that are named, as a JSON Merge Patch (RFC 7396).
+   *
+   * @param target A record, which nobody else may have changed meanwhile (`precondition_failed`), or an id.
+   */
   update(target: Target, patch: UpdateOf<D>, options?: CallOptions): Promise<RecordOf<D>>
   /** What is left out becomes its default, or null. An id that isn't there is created. */
   replace(target: Target, input: CreateOf<D>, options?: CallOptions): Promise<RecordOf<D>>

@@ -53,6 +53,7 @@ export class Collection {
     return {
       // biome-ignore lint/suspicious/noThenProperty: awaiting a list is what asks for it
       then: (fulfilled, rejected) => ask({}).then(fulfilled, rejected),
+      catch: (rejected) => ask({}).catch(rejected),
       [Symbol.asyncIterator]: records,
       pages,
     }

@@ -15,6 +15,7 @@ export interface PageOf<R> {
  * leaves the loop asks for no further page.
  */
 export interface ListRequest<R> extends PromiseLike<PageOf<R>>, AsyncIterable<R> {
+  catch<V>(rejected: (error: unknown) => V | PromiseLike<V>): Promise<PageOf<R> | V>
   /** Page by page. */
   pages(): AsyncIterable<PageOf<R>>
 }

@@ -6,7 +6,7 @@ export interface LiveState<R> {
   /** In the order of the query, at most its limit, own writes that have no answer yet included. */
   readonly data: readonly R[]
   /**
-   * - `loading`: nothing has come yet
+   * - `loading`: nothing has come yet; `problem` is `unreachable` as long as nobody answers
    * - `live`: every change comes
    * - `offline`: what was last known; it is caught up with as soon as there is a connection
    * - `static`: read once, since the collection isn't live, or the query is one that can't be followed

@@ -21,6 +21,7 @@ export function ownAccountOf(requests: AuthRequests) {
       (await leaving()).leave(requests, provider, false, options),
     /** Asks for the own account, which may have been changed elsewhere. */
     refreshUser: async (): Promise<User> => keep(await requests.ask("GET", "user")),
+    /** Renames the own account; null takes the name away. */
     updateUser: async (patch: { readonly name?: string | null }): Promise<User> =>
       keep(await requests.ask("PATCH", "user", patch)),
     /** Deletes the own account with all that is personal. @throws ProblemError `conflict` for the last admin */

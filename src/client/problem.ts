@@ -23,26 +23,21 @@ export interface ProblemBody {
 
 /** What the API refuses, thrown. `message` is the problem's `detail`, which can be shown to people. */
 export class ProblemError extends Error {
-  readonly code: KnownCode | (string & {})
+  declare readonly code: KnownCode | (string & {})
   /** Of HTTP; 0 when there was no answer. */
-  readonly status: number
+  declare readonly status: number
   /** Finds the line in the server's log. */
-  readonly requestId: string | undefined
+  declare readonly requestId: string | undefined
   /** Which fields or parameters are wrong, and how. */
-  readonly errors: readonly ProblemDetail[]
-  readonly operation: number | undefined
+  declare readonly errors: readonly ProblemDetail[]
+  declare readonly operation: number | undefined
   /** Seconds after which it may be tried again. */
-  readonly retryAfter: number | undefined
+  declare readonly retryAfter: number | undefined
 
   constructor(body: ProblemBody, options?: ErrorOptions) {
-    super(body.detail, options)
-    this.name = "ProblemError"
-    this.code = body.code
-    this.status = body.status
-    this.requestId = body.requestId
-    this.errors = body.errors ?? []
-    this.operation = body.operation
-    this.retryAfter = body.retryAfter
+    const { detail, code, status, requestId, errors = [], operation, retryAfter } = body
+    super(detail, options)
+    Object.assign(this, { name: "ProblemError", code, status, requestId, errors, operation, retryAfter })
   }
 }
 
@@ -62,7 +57,7 @@ export function refusal(code: string, status: number, detail: string, cause?: un
 }
 
 /** No answer came, after all tries. */
-export function unreachable(cause: unknown): ProblemError {
+export function unreachable(cause?: unknown): ProblemError {
   return refusal("unreachable", 0, "The server can't be reached.", cause)
 }
 

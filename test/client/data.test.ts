@@ -3,7 +3,7 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { newRecordId } from "../../src/client/record-id.ts"
-import { type Client, type ClientOptions, createClient } from "../../src/client.ts"
+import { type Client, type ClientOptions, createClient, isProblem } from "../../src/client.ts"
 import { type App, startApp } from "./lists-fixture.ts"
 
 interface Sent {
@@ -45,6 +45,13 @@ test("what a browser gives to no page that came over plain HTTP isn't needed to 
   } finally {
     Object.assign(crypto, { randomUUID })
   }
+})
+
+test("what a list is refused with can be caught like that of any promise", async () => {
+  const { client } = open()
+  const code = (error: unknown) => isProblem(error) && error.code
+  expect(await client.papers!.list({ sort: "nothing" }).catch(code)).toBe("invalid_query")
+  expect(await client.papers!.search("two", { limit: 1 }).catch(code)).toMatchObject({ data: [{ title: "two" }] })
 })
 
 test("a write is sent as it was when it was made", async () => {

@@ -4,6 +4,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { type Client, createClient, type LiveState, type Store } from "../../src/client.ts"
 import { type App, startApp } from "./lists-fixture.ts"
+import { Network } from "./live-fixture.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: records of any query
 type Item = any
@@ -119,6 +120,21 @@ test("own writes of before the first snapshot are in it, also to a record that w
   released.resolve()
   await until(() => list.get().status === "live")
   expect(ranks(list)).toEqual([3])
+})
+
+test("a list that nobody answers says so after a while, and comes once somebody does", async () => {
+  const wires = await Network.to(app.port)
+  stops.push(() => wires.close())
+  wires.refuses = true
+  const client = createClient(wires.url, { storage: "memory" })
+  clients.push(client)
+  const { box } = await newBox()
+  const list = watch(client, { boxId: box, sort: "title" })
+  await until(() => list.get().problem !== undefined)
+  expect(list.get()).toMatchObject({ status: "loading", problem: { code: "unreachable" }, data: [] })
+  wires.refuses = false
+  await until(() => list.get().status === "live")
+  expect(list.get().problem).toBeUndefined()
 })
 
 test("what is refused is taken back, and the promise rejects", async () => {

@@ -204,7 +204,7 @@ export function createConnection(parts: ConnectionParts): LiveConnection {
     const id = String(++ids)
     try {
       if ([...subscribers].filter(({ id }) => id).length >= MOST_SUBSCRIPTIONS)
-        throw refusal("rate_limited", 429, "No more than 100 lists and channels at once.")
+        throw refusal("rate_limited", 429, "More than 100 lists and channels.")
       send({ ...wish.frame(), id, since })
     } catch (error) {
       refuse(subscriber, error as ProblemError)

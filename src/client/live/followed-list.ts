@@ -1,5 +1,6 @@
 /** A list that follows the collection's changes. */
 
+import { unreachable } from "../problem.ts"
 import type { QueryObject } from "../query-string.ts"
 import type { LiveConnection } from "./contract.ts"
 import { lay } from "./overlay.ts"
@@ -14,7 +15,7 @@ const ASK_EVERY_MS = 1_000
 
 /** @param notLive The collection isn't; nothing is kept any more. @returns Ends it. */
 export function followList(connection: LiveConnection, list: OpenList, notLive: () => void): () => void {
-  const { collection, query, filter, outbox } = list
+  const { collection, query, filter, outbox, value } = list
   const limit = Number(query.limit ?? STANDARD_LIMIT)
   let window_ = newWindow()
   let asked = wanted()
@@ -48,6 +49,7 @@ export function followList(connection: LiveConnection, list: OpenList, notLive: 
     },
     connected(isNow) {
       isConnected = isNow
+      if (!isLoaded && !isNow) value.set({ ...value.get(), problem: unreachable() })
       updateSoon()
     },
     forget() {

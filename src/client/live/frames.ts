@@ -39,8 +39,7 @@ export type ChannelFrame =
 /** @throws ProblemError for what would end the whole connection. */
 export function frameText(frame: object): string {
   const text = jsonText(frame)
-  if (new Blob([text]).size > MOST_FRAME_BYTES)
-    throw refusal("payload_too_large", 413, "This is more than a message may hold.")
+  if (new Blob([text]).size > MOST_FRAME_BYTES) throw refusal("payload_too_large", 413, "The message is too large.")
   return text
 }
 
