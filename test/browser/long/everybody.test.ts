@@ -56,7 +56,7 @@ test("from the catalogue to an order by the keyboard alone, seeing where one is"
   const { page } = await customer("Ada")
   await page.goto("/")
   await page.keyboard.press("Tab")
-  expect(await focused(page)).toContain("Skip to the content")
+  expect(await focused(page)).toContain("Skip to the films")
   await tabTo(page, /^Search films/)
   await page.keyboard.type(film.title)
   await page.getByRole("heading", { name: film.title }).waitFor()
