@@ -51,6 +51,7 @@ interface Entry {
   readonly makeCall: MakeCall
   readonly readAnswer: ReadAnswer
   readonly signal: AbortSignal | undefined
+  /** Throws when somebody else is signed in than who wrote it. */
   readonly check: () => void
   resolve(records: readonly (ClientRecord | undefined)[]): void
   reject(reason: unknown): void

@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest"
 import { type Client, createClient, type LiveState, type Store } from "../../src/client.ts"
 import { type App, startApp } from "./lists-fixture.ts"
-import { Network } from "./live-fixture.ts"
+import { Network, NoSocket } from "./live-fixture.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: records of any query
 type Item = any
@@ -99,11 +99,7 @@ test("own writes of before the first snapshot are in it, also to a record that w
   const asked = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
   const client = open({
-    webSocket: class {
-      constructor() {
-        throw new DOMException("Sockets are forbidden.", "SecurityError")
-      }
-    } as unknown as typeof WebSocket,
+    webSocket: NoSocket,
     fetch: async (url, init) => {
       if (new Headers(init?.headers).get("Accept") === "text/event-stream") {
         asked.resolve()

@@ -195,3 +195,10 @@ export function faultySockets() {
       opened.at(-1)!.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) })),
   }
 }
+
+/** Sockets where a policy forbids them. */
+export const NoSocket = class {
+  constructor() {
+    throw new DOMException("Sockets are forbidden.", "SecurityError")
+  }
+} as unknown as typeof WebSocket

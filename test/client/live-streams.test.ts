@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Person, type Shop, startShop } from "../node/live/shop.ts"
-import { type Caller, Followed, Network, openCaller, until } from "./live-fixture.ts"
+import { type Caller, Followed, Network, NoSocket, openCaller, until } from "./live-fixture.ts"
 
 const SITE = "http://localhost:29997"
 const callers: Caller[] = []
@@ -102,13 +102,6 @@ describe.concurrent("where sockets are blocked", () => {
     await until(() => network.streams.size === 0, 5_000)
   })
 })
-
-/** As where a policy forbids them. */
-const NoSocket = class {
-  constructor() {
-    throw new DOMException("Sockets are forbidden.", "SecurityError")
-  }
-} as unknown as typeof WebSocket
 
 /** A few bytes at a time, amid letters. */
 function inPieces(response: Response): Response {

@@ -50,16 +50,16 @@ export const shownFilms = () => shown
 async function showMore() {
   if (isAsking || shown.next === null) return
   isAsking = true
-  const { next } = shown
+  const { films, next } = shown
   const hadFocus = document.activeElement === more
   more.setAttribute("aria-disabled", "true")
   try {
     const { data, page } = await client.films.list({ ...listQuery(), after: next })
     if (shown.next !== next) return // something else is shown by now
-    shown = { ...shown, films: [...shown.films, ...data], next: page.next }
+    shown = { ...shown, films: [...films, ...data], next: page.next }
     const cards = data.map(filmCard)
     list.append(...cards)
-    followOffers()
+    if (films.length < MOST_LIVE) followOffers()
     if (hadFocus) cards[0]?.querySelector("a").focus({ preventScroll: true })
     sayCount()
   } catch (error) {
