@@ -82,6 +82,7 @@ export default defineConfig({
           include: ["test/node/**/*.test.ts", "test/client/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 20_000 } },
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { eventually } from "../../test/eventually.ts"
 import { wait } from "../core/wait.ts"
 import { eventsOf } from "./events.ts"
 
@@ -72,7 +73,7 @@ test("where nothing happens, the hub hears a ping every 10 seconds, and the read
     vi.advanceTimersByTime(15_000)
     expect(await next()).toBe(": ping\n\n")
   }
-  await vi.waitFor(() => expect(heard).toEqual([expect.any(String), "ping", "ping", "ping"]))
+  await eventually(() => expect(heard).toEqual([expect.any(String), "ping", "ping", "ping"]))
   say(change("1"))
   expect(await next()).toMatch(/^event: change/)
   hub.close(1012, "restart")
@@ -88,7 +89,7 @@ test("a reader that leaves closes the hub's socket", async () => {
 test("a reader that leaves much unread gets no more than that, and the hub loses its socket", async () => {
   const text = "x".repeat(300 * 1024)
   for (let i = 0; i < 4; i++) say({ ...change(`${i}`), text })
-  await vi.waitFor(() => expect(heard).toHaveLength(1))
+  await eventually(() => expect(heard).toHaveLength(1))
   say(change("4"))
   expect((await closed).code).toBe(4408)
   for (let i = 0; i < 4; i++) expect(await next()).toContain(`id: ${i}\n`)

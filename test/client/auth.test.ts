@@ -331,7 +331,7 @@ describe("a session", () => {
     network.meddle = () => lost
     const write = client.cart!.create({ filmId: "x", quantity: 1 })
     write.catch(() => undefined)
-    await vi.waitUntil(() => sent.at(-1)!.method === "POST")
+    await expect.poll(() => sent.at(-1)!.method).toBe("POST")
     network.meddle = undefined
     await auth.signIn({ email: bea.email, password: PASSWORD })
     reject(new TypeError("the connection was reset"))

@@ -2,10 +2,11 @@
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test"
 import { env } from "cloudflare:workers"
-import { beforeAll, expect, test, vi } from "vitest"
+import { beforeAll, expect, test } from "vitest"
 import { lowStock } from "../../app/jobs.ts"
 import { FEED_NAME, type FeedObject } from "../../src/changes/feed-object.ts"
 import { newId } from "../../src/tables.ts"
+import { eventually } from "../eventually.ts"
 
 const feed = (env as unknown as { FEED: DurableObjectNamespace<FeedObject> }).FEED.getByName(FEED_NAME)
 const film = newId()
@@ -38,7 +39,7 @@ test("a wake is answered at once, and every change reaches its reactions", async
   await sell()
   await sell()
   await feed.wake()
-  await vi.waitFor(async () => expect(await reactedTo()).toHaveLength(2), 5_000)
+  await eventually(async () => expect(await reactedTo()).toHaveLength(2))
 })
 
 test("it goes on where it was after an eviction, and asks for no alarm", async () => {
@@ -79,7 +80,7 @@ test("after a failure an alarm is set that survives an eviction, and none when a
   expect(await alarm()).toBeGreaterThan(Date.now() - 5_000)
   await env.DB.prepare("DROP TRIGGER poison").run()
   await runDurableObjectAlarm(feed)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await reactedTo()).toHaveLength(before.length + 1)
     expect((await feed.status()).every(({ failures }) => failures === 0)).toBe(true)
     expect(await alarm()).toBeNull()

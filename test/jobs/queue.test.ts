@@ -5,6 +5,7 @@ import { env } from "cloudflare:workers"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { CLOCK_NAME } from "../../src/jobs/clock.ts"
 import { newId } from "../../src/tables.ts"
+import { eventually } from "../eventually.ts"
 import { forgetJobs } from "./engine-scenario.ts"
 
 beforeEach(async () => {
@@ -38,13 +39,10 @@ SELECT value, ?2, 'queued', ?3, 3, ?4, ?4, ?4 FROM json_each(?1)`,
 }
 
 async function ended(state: string, count: number): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const { results } = await env.DB.prepare("SELECT state, count(*) AS n FROM _jobs GROUP BY state").all()
-      expect(results).toEqual([{ state, n: count }])
-    },
-    { timeout: 20_000, interval: 20 },
-  )
+  await eventually(async () => {
+    const { results } = await env.DB.prepare("SELECT state, count(*) AS n FROM _jobs GROUP BY state").all()
+    expect(results).toEqual([{ state, n: count }])
+  })
 }
 
 const clock = () =>
@@ -80,7 +78,7 @@ test("the clock wakes by itself for what it is asked for, and keeps an alarm aft
   await insert(1, Date.now() + 300)
   await clock().wakeBy(Date.now() + 300)
   await ended("succeeded", 1)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const alarm = await runInDurableObject(clock(), (_, state) => state.storage.getAlarm())
     expect(alarm).toBeGreaterThan(Date.now())
   })

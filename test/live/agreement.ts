@@ -1,13 +1,17 @@
 /** A client's picture against what the list says. */
 
-import { expect, vi } from "vitest"
+import { expect } from "vitest"
+import { eventually } from "../eventually.ts"
 import { type Client, connect, type Message } from "./client.ts"
 import { list } from "./people.ts"
 import { type Picture, sortById } from "./picture.ts"
 
 /** Until the client holds what the list gives; the frames so far were as promised. */
 export async function agrees(client: Client, id: string, path: string, token?: string): Promise<void> {
-  await vi.waitFor(async () => expect(client.picture(id).sorted()).toEqual(sortById(await list(path, token))), 8_000)
+  await eventually(async () => {
+    expect(client.closing).toBeUndefined()
+    expect(client.picture(id).sorted()).toEqual(sortById(await list(path, token)))
+  })
   expect(client.picture(id).faults).toEqual([])
 }
 

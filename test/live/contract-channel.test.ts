@@ -1,7 +1,8 @@
 /** Channels over a socket: who joins, what is said, what is kept, and how a client goes on. API.md §4. */
 
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { type Client, connect, type Message } from "./client.ts"
 import { call, evict, newPerson } from "./people.ts"
 
@@ -47,8 +48,7 @@ test("what is said reaches everybody, the publisher too, in one order, each unde
   for (const [n, client] of clients.entries()) await client.join(`in ${n}`, room)
   for (let n = 0; n < 20; n++)
     clients[n % 2]!.send({ type: "publish", id: `in ${n % 2}`, event: "message", data: n, ref: `${n}` })
-  for (const [n, client] of clients.entries())
-    await vi.waitFor(() => expect(said(client, `in ${n}`)).toHaveLength(20), 8_000)
+  for (const [n, client] of clients.entries()) await eventually(() => expect(said(client, `in ${n}`)).toHaveLength(20))
   const told = clients.map((client, n) => said(client, `in ${n}`).map(({ id: _, ...rest }) => rest))
   expect(told[1]).toEqual(told[0])
   expect(told[2]).toEqual(told[0])
@@ -178,15 +178,15 @@ test("a client that comes back gets what it missed, once, in order, and no snaps
   await speaker.join("1", room)
   await listener.join("1", room)
   for (let n = 0; n < 5; n++) await say(speaker, n)
-  await vi.waitFor(() => expect(said(listener)).toHaveLength(5))
+  await eventually(() => expect(said(listener)).toHaveLength(5))
   const { seq } = said(listener)[2]!
   await listener.close()
   for (let n = 5; n < 30; n++) await say(speaker, n)
   const again = await connect()
   again.send({ type: "join", id: "1", channel: room, since: seq })
-  await vi.waitFor(() => expect(said(again)).toHaveLength(27), 8_000)
+  await eventually(() => expect(said(again)).toHaveLength(27))
   await say(speaker, 30)
-  await vi.waitFor(() => expect(said(again)).toHaveLength(28), 8_000)
+  await eventually(() => expect(said(again)).toHaveLength(28))
   expect(said(again).map(({ data }) => data)).toEqual(range(3, 31))
   expect(again.messages.filter(({ type }) => type === "snapshot")).toEqual([])
 })
@@ -278,7 +278,7 @@ test("a channel goes on where it was after hubs and topics have been out of memo
     if (n % 4 === 0) await evict("TOPIC")
     await say(speaker, n)
   }
-  await vi.waitFor(() => expect(said(listener)).toHaveLength(12), 8_000)
+  await eventually(() => expect(said(listener)).toHaveLength(12))
   expect(said(listener).map(({ data }) => data)).toEqual(range(0, 12))
   expect(said(speaker)).toEqual(said(listener))
 })

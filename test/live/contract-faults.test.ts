@@ -5,6 +5,7 @@ import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { afterAll, afterEach, expect, test, vi } from "vitest"
 import { wait } from "../../src/core/wait.ts"
+import { eventually } from "../eventually.ts"
 import { agrees, changesOf } from "./agreement.ts"
 import { connect } from "./client.ts"
 import { type Fate, losePushesToHubs, losePushesToTopics } from "./lost-calls.ts"
@@ -27,7 +28,7 @@ test.each<[string, Fate[]]>([
   await other.query("1", "films", { genre: newId() })
   const left = losePushesToHubs(fates)
   for (let n = 0; n < 12; n++) await create("films", { title: "", genre, stock: n })
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(12), 15_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(12))
   expect(changesOf(client).map(({ record }) => record.stock)).toEqual(range(0, 12))
   expect(client.picture("1")).toMatchObject({ snapshots: 1, faults: [] })
   expect(left.length).toBeLessThan(fates.length)
@@ -41,7 +42,7 @@ test("a topic to which calls or answers are lost misses nothing and doubles noth
   const left = losePushesToTopics(["before", "after", "before"])
   for (let n = 0; n < 12; n++) await create("films", { title: "", genre, stock: n })
   await fed()
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(12), 15_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(12))
   expect(changesOf(client).map(({ record }) => record.stock)).toEqual(range(0, 12))
   expect(client.picture("1")).toMatchObject({ snapshots: 1, faults: [] })
   expect(left).toEqual([])

@@ -3,8 +3,9 @@
 import { abortAllDurableObjects } from "cloudflare:test"
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import type { TopicObject } from "../../src/live/topic-object.ts"
+import { eventually } from "../eventually.ts"
 import { agrees, changesOf, comeBack } from "./agreement.ts"
 import { type Client, connect } from "./client.ts"
 import { call, create, evict, fed, newPerson, remove, tokenOf, update } from "./people.ts"
@@ -25,7 +26,7 @@ test.each(["HUB", "TOPIC", "FEED"] as const)(
       await evict(kind)
       await create("films", { title: `${n}`, genre })
     }
-    await vi.waitFor(() => expect(changesOf(client)).toHaveLength(10), 8_000)
+    await eventually(() => expect(changesOf(client)).toHaveLength(10))
     expect(changesOf(client).map(({ record }) => record.title)).toEqual("0123456789".split(""))
     expect(client.picture("1")).toMatchObject({ snapshots: 1, faults: [] })
   },
@@ -43,7 +44,7 @@ test("objects out of memory while changes are on their way", async () => {
   }
   await fed()
   for (const client of clients) {
-    await vi.waitFor(() => expect(changesOf(client)).toHaveLength(240), 10_000)
+    await eventually(() => expect(changesOf(client)).toHaveLength(240))
     expect(changesOf(client).map(({ record }) => Number(record.title))).toEqual(
       Array.from({ length: 240 }, (_, n) => n),
     )

@@ -1,7 +1,8 @@
 /** Who is there: members of a channel come, change and go. API.md §4. */
 
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { type Client, connect, type Message } from "./client.ts"
 import { evict, newPerson } from "./people.ts"
 
@@ -23,9 +24,9 @@ function membersOf(client: Client, id = "1"): Record<string, unknown> {
 }
 
 async function agree(clients: readonly Client[], wanted: Record<string, unknown>): Promise<void> {
-  await vi.waitFor(() => {
+  await eventually(() => {
     for (const client of clients) expect(membersOf(client)).toEqual(wanted)
-  }, 8_000)
+  })
 }
 
 test("members are told of who comes, changes and goes", async () => {
@@ -136,7 +137,7 @@ test("what many do at once is told at once", async () => {
   const guests: Client[] = []
   for (let n = 0; n < 30; n++) guests.push(await connect())
   for (const guest of guests) guest.send({ type: "join", id: "1", channel: room, presence: 1 })
-  await vi.waitFor(() => expect(Object.keys(membersOf(watcher))).toHaveLength(30), 8_000)
+  await eventually(() => expect(Object.keys(membersOf(watcher))).toHaveLength(30))
   expect(watcher.messages.filter(({ type }) => type === "presence").length).toBeLessThan(15)
 })
 

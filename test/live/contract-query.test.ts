@@ -2,7 +2,8 @@
 
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { agrees, ops } from "./agreement.ts"
 import { connect, type Message } from "./client.ts"
 import { call, create, fed, list, newPerson, remove, serviceToken, update } from "./people.ts"
@@ -99,7 +100,7 @@ test("each change comes once, in order, with a seq that grows", async () => {
     void fed()
   }
   for (const client of clients) {
-    await vi.waitFor(() => expect(ops(client)).toHaveLength(500), 8_000)
+    await eventually(() => expect(ops(client)).toHaveLength(500))
     const stocks = client.messages.filter(({ op }) => op === "added").map(({ record }) => record.stock)
     expect(stocks).toEqual(Array.from({ length: 500 }, (_, n) => n))
     expect(client.picture("1").faults).toEqual([])

@@ -2,8 +2,9 @@
 
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import { wait } from "../../src/core/wait.ts"
+import { eventually } from "../eventually.ts"
 import { agrees, changesOf, comeBack, ops } from "./agreement.ts"
 import { connect } from "./client.ts"
 import { call, create, evict, fed, newPerson, remove, update } from "./people.ts"
@@ -82,7 +83,7 @@ test("it is run again at most every 250 ms, and ends with what the list gives", 
     await update("films", film.id, { title: `${n}` })
     await wait(10)
   }
-  await vi.waitFor(() => expect(changesOf(client).at(-1)?.record.film.title).toBe("60"), 8_000)
+  await eventually(() => expect(changesOf(client).at(-1)?.record.film.title).toBe("60"))
   expect(changesOf(client).length).toBeLessThanOrEqual((Date.now() - since) / 250 + 2)
   expect(client.picture("1").faults).toEqual([])
 })

@@ -2,7 +2,8 @@
 
 import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { agrees, changesOf, comeBack } from "./agreement.ts"
 import { connect, type Message } from "./client.ts"
 import { create, evict, fed, newPerson, remove, update } from "./people.ts"
@@ -36,10 +37,10 @@ test("exactly what was missed comes, in order, each once", async () => {
   await addFilms(newId(), 0, 50)
   await fed()
   const client = await comeBack({ picture, collection: "films", query: { genre } })
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(50), 8_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(50))
   await addFilms(genre, 50, 53)
   await fed()
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(53), 8_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(53))
   expect(changesOf(client).map(({ record }) => record.stock)).toEqual(range(0, 53))
   expect(picture).toMatchObject({ snapshots: 1, faults: [] })
 })
@@ -51,7 +52,7 @@ test("more than is gathered at a time comes whole", async () => {
   const client = await comeBack({ picture, collection: "films", query: { genre, limit: 100 } })
   await addFilms(genre, 2_500, 2_600)
   await fed()
-  await vi.waitFor(() => expect(picture.records.size).toBe(2_601), 10_000)
+  await eventually(() => expect(picture.records.size).toBe(2_601))
   if (picture.snapshots === 1) expect(changesOf(client).map(({ record }) => record.stock)).toEqual(range(0, 2_600))
   expect(picture.faults).toEqual([])
 })
@@ -88,11 +89,11 @@ test("a place in the middle of what was told is as good as the last", async () =
   await client.query("1", "films", { genre })
   await addFilms(genre, 0, 30)
   await fed()
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(30), 8_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(30))
   const tenth = changesOf(client)[9]!
   const again = await connect()
   again.send({ type: "query", id: "1", collection: "films", query: { genre }, since: tenth.seq })
-  await vi.waitFor(() => expect(changesOf(again)).toHaveLength(20), 8_000)
+  await eventually(() => expect(changesOf(again)).toHaveLength(20))
   const told = ({ bookmark: _, ...rest }: Message) => rest
   expect(changesOf(again).map(told)).toEqual(changesOf(client).slice(10).map(told))
 })
@@ -106,7 +107,7 @@ test("the place of a snapshot is one to go on from", async () => {
   const again = await connect()
   again.send({ type: "query", id: "1", collection: "films", query: { genre }, since: seq })
   await fed()
-  await vi.waitFor(() => expect(changesOf(again)).toHaveLength(3), 8_000)
+  await eventually(() => expect(changesOf(again)).toHaveLength(3))
   expect((await again.quiet(200)).filter(({ type }) => type === "snapshot")).toEqual([])
 })
 
@@ -175,7 +176,7 @@ test("it is the same when everything has been out of memory meanwhile", async ()
   const client = await comeBack({ picture, collection: "films", query: { genre } })
   await addFilms(genre, 20, 40)
   await fed()
-  await vi.waitFor(() => expect(changesOf(client)).toHaveLength(40), 8_000)
+  await eventually(() => expect(changesOf(client)).toHaveLength(40))
   expect(changesOf(client).map(({ record }) => record.stock)).toEqual(range(0, 40))
   expect(picture).toMatchObject({ snapshots: 1, faults: [] })
 })

@@ -5,6 +5,7 @@ import { env } from "cloudflare:workers"
 import { newId } from "selvedge/tables"
 import { afterEach, expect, test, vi } from "vitest"
 import { wait } from "../../src/core/wait.ts"
+import { eventually } from "../eventually.ts"
 import { createReplicas } from "../fixture/replicas.ts"
 import { agrees, changesOf } from "./agreement.ts"
 import type { Client, Message } from "./client.ts"
@@ -84,7 +85,7 @@ test("a fresh snapshot is tried for until the database answers", async () => {
   await wait(500)
   await create("films", { title: "c", genre })
   await fed()
-  expect((await hub.rows("SELECT epoch FROM subscriptions")) as Message[]).toEqual([{ epoch: "" }])
+  await eventually(async () => expect(await hub.rows("SELECT epoch FROM subscriptions")).toEqual([{ epoch: "" }]))
   hub.surroundings.asked = () => {}
   await agrees(client, "1", `/v1/films?genre=${genre}`)
   await create("films", { title: "d", genre })
@@ -140,7 +141,7 @@ test("one socket that has joined under two ids stays a member until it has left 
   await wait(200)
   expect(await membersOf(room)).toEqual([id])
   client.send({ type: "leave", id: "1" })
-  await vi.waitFor(async () => expect(await membersOf(room)).toEqual([]))
+  await eventually(async () => expect(await membersOf(room)).toEqual([]))
 })
 
 test("a topic that can't be told of a departure is told later, also by the hub that comes after", async () => {
@@ -161,10 +162,10 @@ test("a topic that can't be told of a departure is told later, also by the hub t
   await hub.crash()
   hub.surroundings.called = () => {}
   await hub.connect()
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await membersOf(room)).toEqual([])
     expect(await hub.rows("SELECT * FROM departures")).toEqual([])
-  }, 8_000)
+  })
 })
 
 test("who is gone before its join is answered is no member", async () => {
@@ -178,8 +179,10 @@ test("who is gone before its join is answered is no member", async () => {
   await wait(100)
   await client.close()
   await wait(800)
-  expect(await membersOf(room)).toEqual([])
-  expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([])
+  await eventually(async () => {
+    expect(await membersOf(room)).toEqual([])
+    expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([])
+  })
 })
 
 test("a query that waits for another subscription's end doesn't outlive its socket", async () => {
@@ -194,7 +197,7 @@ test("a query that waits for another subscription's end doesn't outlive its sock
   await wait(100)
   await client.close()
   await wait(800)
-  expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([])
+  await eventually(async () => expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([]))
 })
 
 test("a topic that throws is a problem for the frame that needed it, and the next one goes well", async () => {
@@ -233,7 +236,7 @@ test("channels and queries that nobody listens to any more leave nothing behind"
   }
   await hub.evict("close")
   await hub.connect()
-  await vi.waitFor(async () => expect(await hub.rows("SELECT * FROM departures")).toEqual([]), 8_000)
+  await eventually(async () => expect(await hub.rows("SELECT * FROM departures")).toEqual([]))
   expect(await hub.rows("SELECT query FROM results")).toEqual([])
   expect(await hub.rows("SELECT * FROM subscriptions")).toEqual([])
   // the one that it was in last may go with its next push

@@ -1,6 +1,7 @@
 /** How a topic hands what it has to its hubs. */
 
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { gate, join, openTopic, pushed, says } from "./topic-scenario.ts"
 
 let topics = 0
@@ -13,7 +14,7 @@ test("a message goes at once to every hub that has joined, with the place in the
   await topic.stub.join(join("one"))
   const { epoch } = await topic.stub.join(join("other"))
   expect(await topic.stub.publish(says("hello"))).toEqual({ seq: 1, epoch })
-  await vi.waitFor(() => expect(other.pushes).toHaveLength(1))
+  await eventually(() => expect(other.pushes).toHaveLength(1))
   expect(one.pushes).toEqual(other.pushes)
   expect(one.pushes).toEqual([
     {
@@ -35,7 +36,7 @@ test("what comes while a call is under way is gathered into the next one", async
   for (const text of ["1", "2", "3", "4"]) await topic.stub.publish(says(text))
   expect(hub.pushes).toHaveLength(1)
   open(1)
-  await vi.waitFor(() => expect(hub.pushes).toHaveLength(2))
+  await eventually(() => expect(hub.pushes).toHaveLength(2))
   expect(hub.pushes[1]).toMatchObject({ previous: 1, last: 4 })
   expect(hub.messages().map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
 })
@@ -58,7 +59,7 @@ test("a hub that hangs holds up neither publishers nor the other hubs, and the f
   ])
   expect(hanging.pushes).toHaveLength(1)
   open(1)
-  await vi.waitFor(() => expect(hanging.changes()).toEqual([3, 5, 6, 9]))
+  await eventually(() => expect(hanging.changes()).toEqual([3, 5, 6, 9]))
 })
 
 test("a hub with too much waiting for it is told where the log stands instead", async () => {
@@ -67,12 +68,12 @@ test("a hub with too much waiting for it is told where the log stands instead", 
   const { promise, open } = gate<number>()
   hub.answer = () => promise
   const { epoch } = await topic.stub.join(join("one"))
-  for (let n = 1; n <= 1_100; n++) await topic.stub.publish(says(`${n}`))
+  await Promise.all(Array.from({ length: 1_100 }, (_, n) => topic.stub.publish(says(`${n}`))))
   open(1)
-  await vi.waitFor(() => expect(hub.pushes).toHaveLength(2))
+  await eventually(() => expect(hub.pushes).toHaveLength(2))
   expect(hub.pushes[1]).toEqual({ topic: topic.stub.name, epoch, previous: 1_100, last: 1_100 })
   await topic.stub.publish(says("next"))
-  await vi.waitFor(() => expect(hub.pushes[2]).toMatchObject({ previous: 1_100, last: 1_101 }))
+  await eventually(() => expect(hub.pushes[2]).toMatchObject({ previous: 1_100, last: 1_101 }))
 })
 
 test("a hub that throws is told again where the log stands, until it listens", async () => {
@@ -85,7 +86,7 @@ test("a hub that throws is told again where the log stands, until it listens", a
   await topic.stub.push(pushed([3]))
   expect(hub.pushes).toHaveLength(1)
   isBroken = false
-  await vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(1), 5_000)
+  await eventually(() => expect(hub.pushes.length).toBeGreaterThan(1))
   expect(hub.pushes.at(-1)).toEqual({ topic: topic.stub.name, epoch: "e1", previous: 3, last: 3 })
   await topic.stub.push(pushed([4]))
   expect(hub.pushes.at(-1)).toMatchObject({ previous: 3, last: 4 })
@@ -101,7 +102,7 @@ test("a hub that failed is told after a crash of the topic too", async () => {
   hub.pushes.length = 0
   await topic.crash()
   await topic.alarm()
-  await vi.waitFor(() => expect(hub.pushes).toMatchObject([{ previous: 2, last: 2, epoch: "e1" }]))
+  await eventually(() => expect(hub.pushes).toMatchObject([{ previous: 2, last: 2, epoch: "e1" }]))
   await topic.alarm()
   expect(await topic.alarmAt()).toBeNull()
 })
@@ -114,7 +115,7 @@ test("a crash forgets neither who failed nor the topic's name, though only the a
   await topic.stub.push(pushed([1, 2]))
   hub.answer = () => 1
   hub.pushes.length = 0
-  await topic.crashAlone(() => vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0), 5_000))
+  await topic.crashAlone(() => eventually(() => expect(hub.pushes.length).toBeGreaterThan(0)))
   expect(hub.pushes[0]).toEqual({ topic: topic.stub.name, epoch: "e1", previous: 2, last: 2 })
 })
 
@@ -125,20 +126,20 @@ test("nobody is present at a hub that fails for five minutes; when it can be rea
   hub.answer = broken
   await topic.stub.join(join("one", { member: { id: "ada", data: "{}" } }))
   await topic.stub.publish(says("lost"))
-  await vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0))
+  await eventually(() => expect(hub.pushes.length).toBeGreaterThan(0))
   topic.clock.aheadMs = 5 * 60_000
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await topic.alarm()
     expect((await topic.stub.join(join("two"))).members).toEqual([])
-  }, 5_000)
+  })
   hub.answer = () => 1
   topic.clock.aheadMs = 11 * 60_000
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await topic.alarm()
     expect(hub.pushes.at(-1)).toMatchObject({ isReset: true, previous: 1, last: 1 })
-  }, 5_000)
+  })
   await topic.stub.publish(says("again"))
-  await vi.waitFor(() => expect(hub.pushes.at(-1)).toMatchObject({ previous: 1, last: 2 }))
+  await eventually(() => expect(hub.pushes.at(-1)).toMatchObject({ previous: 1, last: 2 }))
   expect(hub.pushes.at(-1)).not.toHaveProperty("isReset")
 })
 
@@ -148,12 +149,12 @@ test("a hub that fails for a day is forgotten", async () => {
   hub.answer = () => Promise.reject(new Error("broken"))
   await topic.stub.join(join("one"))
   await topic.stub.publish(says("lost"))
-  await vi.waitFor(() => expect(hub.pushes.length).toBeGreaterThan(0))
+  await eventually(() => expect(hub.pushes.length).toBeGreaterThan(0))
   topic.clock.aheadMs = 24 * 3_600_000
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await topic.alarm()
     expect(await topic.members()).toEqual([])
-  }, 5_000)
+  })
 })
 
 test("that a hub is to begin anew isn't lost with a push that fails", async () => {
@@ -164,7 +165,7 @@ test("that a hub is to begin anew isn't lost with a push that fails", async () =
   await topic.stub.push({ epoch: "e1", isReset: true })
   await topic.stub.push(pushed([1]))
   hub.answer = () => 1
-  await vi.waitFor(() => expect(hub.pushes.at(-1)).toMatchObject({ isReset: true, last: 1 }), 5_000)
+  await eventually(() => expect(hub.pushes.at(-1)).toMatchObject({ isReset: true, last: 1 }))
   await topic.stub.push(pushed([2]))
   expect(hub.pushes.at(-1)).not.toHaveProperty("isReset")
 })
@@ -176,7 +177,7 @@ test("a hub where nobody listens is a member no more, and nobody is present ther
   await topic.stub.join(join("empty", { member: { id: "ada", data: "{}" } }))
   await topic.stub.join(join("other"))
   await topic.stub.publish(says("anybody there?"))
-  await vi.waitFor(() => expect(other.presence().at(-1)).toMatchObject({ kind: "left", member: { id: "ada" } }))
+  await eventually(() => expect(other.presence().at(-1)).toMatchObject({ kind: "left", member: { id: "ada" } }))
   expect(await topic.members()).toEqual(["other"])
 })
 
@@ -190,7 +191,7 @@ test("a hub that gains a socket while it says that it has none stays a member", 
   await topic.stub.join(join("one", { connection: "new" }))
   hub.answer = () => 1
   open(0)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await topic.stub.publish(says("2"))
     expect(hub.pushes.length).toBeGreaterThan(1)
   })
@@ -203,5 +204,5 @@ test("members survive an eviction", async () => {
   await topic.stub.join(join("one"))
   await topic.evict()
   await topic.stub.publish(says("still there"))
-  await vi.waitFor(() => expect(hub.messages()).toHaveLength(1))
+  await eventually(() => expect(hub.messages()).toHaveLength(1))
 })

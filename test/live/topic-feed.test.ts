@@ -1,6 +1,7 @@
 /** What a topic makes of the feed's changes. */
 
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { gate, openTopic, pushed } from "./topic-scenario.ts"
 
 let topics = 0
@@ -51,7 +52,7 @@ test("another history begins anew, and what waits of the old one is dropped", as
   await topic.stub.push(pushed([5, 6], { epoch: "e2" }))
   hub.answer = () => 1
   open(1)
-  await vi.waitFor(() => expect(places(hub.pushes)).toEqual(["e1 0-11", "e2 0-6"]))
+  await eventually(() => expect(places(hub.pushes)).toEqual(["e1 0-11", "e2 0-6"]))
   expect(hub.changes()).toEqual([11, 5, 6])
   await topic.evict()
   await topic.stub.push(pushed([5, 6, 7], { epoch: "e2" }))

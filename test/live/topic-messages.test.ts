@@ -1,7 +1,8 @@
 /** The messages of a channel: numbered, kept, and given to who joins or has missed some. */
 
 import { runInDurableObject } from "cloudflare:test"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { eventually } from "../eventually.ts"
 import { join, openTopic, says } from "./topic-scenario.ts"
 
 let topics = 0
@@ -122,6 +123,6 @@ test("messages that were stored before a crash are told of after it", async () =
   await topic.crash()
   hub.pushes.length = 0
   await topic.alarm()
-  await vi.waitFor(() => expect(hub.pushes).toEqual([{ topic: topic.stub.name, epoch, previous: 1, last: 1 }]))
+  await eventually(() => expect(hub.pushes).toEqual([{ topic: topic.stub.name, epoch, previous: 1, last: 1 }]))
   expect(texts((await topic.stub.missed(0)).messages)).toEqual(["1"])
 })

@@ -1,7 +1,8 @@
 /** Who is present in a channel. */
 
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import type { PresentMember } from "../../src/core/live.ts"
+import { eventually } from "../eventually.ts"
 import { gate, join, openTopic, says } from "./topic-scenario.ts"
 
 let topics = 0
@@ -28,7 +29,7 @@ test("who joins is listed with all others, and told of to the hubs once", async 
   expect(first.members).toEqual([ada])
   const second = await topic.stub.join(join("watcher", { connection: "b", member: bob }))
   expect(second.members).toEqual([ada, bob])
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(hub.pushes).toEqual([
       {
         topic: topic.stub.name,
@@ -95,7 +96,7 @@ test("a thousand who join together are told in one push, and go together with me
   await topic.stub.publish(says("with it"))
   await pause()
   open(1)
-  await vi.waitFor(() => expect(hub.presence()).toHaveLength(1_000))
+  await eventually(() => expect(hub.presence()).toHaveLength(1_000))
   expect(hub.pushes).toHaveLength(2)
   expect(hub.messages()).toHaveLength(2)
   expect((await topic.stub.join(join("watcher"))).members).toHaveLength(1_000)
@@ -121,7 +122,7 @@ test("what had changed and was not told before a crash is told after it", async 
   await topic.crash()
   expect(kinds(hub.presence())).toEqual(["ada joined"])
   await topic.alarm()
-  await vi.waitFor(() => expect(kinds(hub.presence())).toEqual(["ada joined", "bob joined", "ada left"]))
+  await eventually(() => expect(kinds(hub.presence())).toEqual(["ada joined", "bob joined", "ada left"]))
 })
 
 test("a hub that failed is told all that changed meanwhile", async () => {
@@ -135,5 +136,5 @@ test("a hub that failed is told all that changed meanwhile", async () => {
   hub.answer = () => 1
   hub.pushes.length = 0
   await topic.alarm()
-  await vi.waitFor(() => expect(kinds(hub.presence())).toEqual(["ada joined", "bob joined"]))
+  await eventually(() => expect(kinds(hub.presence())).toEqual(["ada joined", "bob joined"]))
 })

@@ -1,9 +1,10 @@
 /** How changes come from the database to topics. */
 
 import { env } from "cloudflare:workers"
-import { afterEach, expect, test, vi } from "vitest"
+import { afterEach, expect, test } from "vitest"
 import type { LiveNamespace, PushOrder, TopicStub } from "../../src/live/objects.ts"
 import { liveSink, liveTables } from "../../src/live/sink.ts"
+import { eventually } from "../eventually.ts"
 import { backend } from "./app/backend.ts"
 import { create, fed, newPerson, remove } from "./people.ts"
 import { change, namespace, openTopic } from "./topic-scenario.ts"
@@ -84,10 +85,10 @@ test("after a restore the hubs of every table are told of another history, with 
     env.DB.prepare("UPDATE sqlite_sequence SET seq = (SELECT max(seq) FROM _changes) WHERE name = '_changes'"),
   ])
   await remove("films", id)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await fed()
     expect(films.pushes.at(-1)?.epoch).not.toBe(before)
-  }, 5_000)
+  })
   const after = await epoch()
   expect(films.pushes.at(-1)).toMatchObject({ epoch: after, previous: 0, changes: [{ op: "delete", recordId: id }] })
   expect(prices.pushes.at(-1)).toMatchObject({ epoch: after, previous: 0, last: 0 })
@@ -145,7 +146,7 @@ test("a topic that was given up is told where the log stands, also by a feed tha
   for (let tries = 0; tries < 5; tries++) await expect(before.take([7, "one"])).rejects.toThrow("broken")
   await before.take([7, "one"], [8, "other"])
   const { orders, take } = breakable(structuredClone(kept))
-  await vi.waitFor(() => expect(orders).toEqual([["table:one", { epoch: "e1", upTo: 8, mayMiss: true }]]), 8_000)
+  await eventually(() => expect(orders).toEqual([["table:one", { epoch: "e1", upTo: 8, mayMiss: true }]]))
   await take([9, "one"])
   expect(orders.at(-1)![1].mayMiss).toBeUndefined()
   before.broken.clear()
