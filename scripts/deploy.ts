@@ -9,8 +9,8 @@ import { unstable_readConfig as readConfig } from "wrangler"
 import { backend } from "../app/backend.ts"
 import { scheduleFaults } from "../src/jobs/schedules.ts"
 import { buildClientAssets } from "./client-assets.ts"
-import { copyDocsAssets } from "./docs-assets.ts"
 import { PROJECT_ROOT } from "./local-env.ts"
+import { copyVendored } from "./vendor.ts"
 import { type Run, runWrangler, showWrangler } from "./wrangler.ts"
 
 const BINDING = "DB"
@@ -41,7 +41,7 @@ else process.exitCode = await inFolder(flags["dry-run"] ? dryRun : deploy)
 async function inFolder(work: (folder: string) => Promise<number>): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "selvedge-deploy-"))
   try {
-    await copyDocsAssets()
+    await copyVendored()
     await buildClientAssets()
     requireSchedules()
     return await work(folder)

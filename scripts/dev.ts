@@ -4,8 +4,8 @@ import { buildClientAssets, watchClientAssets } from "./client-assets.ts"
 import { prepareDatabase } from "./dev/database.ts"
 import { parseDevFlags, USAGE } from "./dev/flags.ts"
 import { isFree, serve } from "./dev/server.ts"
-import { copyDocsAssets } from "./docs-assets.ts"
 import { ensureDevVars, PROJECT_ROOT } from "./local-env.ts"
+import { copyVendored } from "./vendor.ts"
 
 const flags = parseDevFlags(process.argv.slice(2))
 
@@ -19,7 +19,7 @@ if (flags.help) {
 } else {
   const started = performance.now()
   await ensureDevVars(PROJECT_ROOT)
-  if (await copyDocsAssets()) say("Copied the API reference's page for /docs")
+  if (await copyVendored()) say("Copied the libraries of pages into public/vendor")
   if (await buildClientAssets()) say("Built the client as /selvedge.js")
   await prepareDatabase(flags.persistTo, say)
   say(`Starting the server (ready so far: ${((performance.now() - started) / 1000).toFixed(1)} s)`)

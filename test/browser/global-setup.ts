@@ -6,9 +6,9 @@ import { dirname, join } from "node:path"
 import type { TestProject } from "vitest/node"
 import { createTestHarness } from "wrangler"
 import { bundleClient } from "../../scripts/client-assets.ts"
-import { copyDocsAssets } from "../../scripts/docs-assets.ts"
 import { PROJECT_ROOT } from "../../scripts/local-env.ts"
 import { seedFilms } from "../../scripts/seed-films.ts"
+import { copyVendored } from "../../scripts/vendor.ts"
 import { runWrangler } from "../../scripts/wrangler.ts"
 import { freePort } from "../node/dev-fixture.ts"
 import { writeWorker } from "../node/passkeys-fixture.ts"
@@ -69,7 +69,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function copySite(folder: string, configPath: string): Promise<void> {
   const [site, copy] = [join(PROJECT_ROOT, "public"), join(folder, "public")]
   const built = /selvedge(\.js|-assets)/
-  await copyDocsAssets()
+  await copyVendored()
   await cp(site, copy, { recursive: true, filter: (path) => !built.test(path) })
   for (const { path, code } of await bundleClient()) {
     await mkdir(dirname(join(copy, path)), { recursive: true })

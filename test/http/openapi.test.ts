@@ -338,7 +338,7 @@ test("the reference page comes from its own origin alone", async () => {
   expect([...page.text.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, url]) => url)).toEqual([
     "data:,",
     "/openapi.json",
-    "/docs-assets/standalone.js",
+    "/vendor/api-reference.js",
     "/docs.js",
   ])
 })

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import type { Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { createTestHarness } from "wrangler"
-import { copyDocsAssets } from "../../scripts/docs-assets.ts"
+import { copyVendored } from "../../scripts/vendor.ts"
 import { type Browser, hasBrowser, launchBrowser } from "./browser-fixture.ts"
 
 const ROOT = resolve(import.meta.dirname, "../..")
@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)("the reference page", () => {
   let page: Page
 
   beforeAll(async () => {
-    await copyDocsAssets(ROOT)
+    await copyVendored(ROOT)
     origin = (await server.listen()).url.origin
     const worker = server.getWorker()
     await worker.applyD1Migrations("DB")

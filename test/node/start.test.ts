@@ -27,7 +27,7 @@ test("the first start makes a database with every film in it", async () => {
 })
 
 test("it serves the shop's page and the script of the API reference itself", async () => {
-  for (const path of ["/", "/shop/catalogue.js", "/docs-assets/standalone.js"]) {
+  for (const path of ["/", "/shop/catalogue.js", "/vendor/api-reference.js"]) {
     const { status } = await fetch(`http://localhost:${first.port}${path}`)
     expect([path, status]).toEqual([path, 200])
   }

@@ -34,7 +34,7 @@ const PAGE = `<!doctype html>
 <body>
 <div id="reference"></div>
 <noscript>The API as a document: <a href="/openapi.json">/openapi.json</a></noscript>
-<script src="/docs-assets/standalone.js"></script>
+<script src="/vendor/api-reference.js"></script>
 <script src="/docs.js"></script>
 </body>
 </html>
