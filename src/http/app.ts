@@ -23,8 +23,6 @@ const PREFLIGHT_MAX_AGE = 7_200
 
 export interface AppOptions extends FrameOptions, IncomingOptions, LimitOptions {
   readonly collections: Collections
-  /** Origins of sites that may call from a browser. */
-  readonly origins: readonly string[]
   /** Without it nothing can be subscribed to. */
   readonly live?: LiveOptions | undefined
   readonly routes: ((app: Hono<AppEnv>) => unknown) | undefined

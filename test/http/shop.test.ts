@@ -158,4 +158,16 @@ describe("browsers of other sites", () => {
     })
     expect([bad.status, bad.headers.get("Access-Control-Allow-Origin")]).toEqual([401, "http://localhost:8788"])
   })
+
+  test("the log tells of the origins that get no leave, since the browser tells their pages nothing", async () => {
+    const loggedFor = async (Origin: string) => {
+      await scenario.send("OPTIONS", "/v1/films", { headers: { ...preflight, Origin } })
+      await anonymous.get("/v1/films", { headers: { Origin } })
+      return scenario.logged.slice(-2).map(({ unlistedOrigin }) => unlistedOrigin)
+    }
+    const evil = "https://evil.example"
+    expect(await loggedFor(evil)).toEqual([evil, evil])
+    for (const own of ["http://localhost:8788", "https://edge.example"])
+      expect(await loggedFor(own)).toEqual([undefined, undefined])
+  })
 })
