@@ -10,7 +10,7 @@ import { type HeaderRule, headersFor, readHeaderRules } from "./headers.ts"
 
 const CONFIG = "/shop/config.js"
 /** Of the API's origin alone, though they lie beside the pages; names that begin with a dot or _ are nobody's. */
-const NOT_OURS = /^\/(selvedge\b|docs\b)|\/[._]/
+const NOT_OURS = /^\/(selvedge\b|vendor\b|docs\b)|\/[._]/
 const CACHE_CONTROL = "public, max-age=0, must-revalidate"
 const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",

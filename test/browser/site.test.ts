@@ -15,12 +15,14 @@ let site: Site
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "selvedge-site-"))
   await mkdir(join(folder, "pages/shop"), { recursive: true })
+  await mkdir(join(folder, "pages/vendor"))
   const files = {
     "secret.txt": "a secret",
     "pages/index.html": "the first page",
     "pages/film.html": "a film",
     "pages/404.html": "no such page",
     "pages/selvedge.js": "the client",
+    "pages/vendor/lean-qr.js": "a library",
     "pages/.hidden": "hidden",
     "pages/shop/config.js": 'export const api = ""',
     "pages/shop/page.js": "code",
@@ -63,7 +65,7 @@ test("what is missing is a page of its own, and nothing outside the folder is fo
 })
 
 test("the API and its client come from the API's origin alone", async () => {
-  for (const path of ["/selvedge.js", "/%73elvedge.js", "/v1/films", "/openapi.json", "/health"])
+  for (const path of ["/selvedge.js", "/%73elvedge.js", "/vendor/lean-qr.js", "/v1/films", "/openapi.json", "/health"])
     expect(await get(path), path).toMatchObject({ status: 404 })
   const config = await get("/shop/config.js")
   expect(config).toMatchObject({ status: 200, body: `export const api = "${API}"\n` })

@@ -13,7 +13,12 @@ const PART = "second-step"
 
 export function offerSecondStep() {
   auth.onAuthChange(show)
-  onClick(find("#factor-start"), PART, async () => showSetup(await auth.totp.start()))
+  onClick(find("#factor-start"), PART, async () => {
+    const { secret, uri } = await auth.totp.start()
+    // the link and the secret do without it
+    const picture = await qrCode(uri, "QR code for your authenticator app").catch(() => "")
+    showSetup(secret, uri, picture)
+  })
   find("#factor-cancel").addEventListener("click", hideSetup)
   onSubmit(find("#factor-form"), ({ code }) =>
     whileFresh(PART, async () => {
@@ -47,8 +52,8 @@ function show(user) {
   find("#factor-off").hidden = user.mfa || !find("#factor-setup").hidden
 }
 
-function showSetup({ secret, uri }) {
-  find("#factor-qr").replaceChildren(qrCode(uri, "QR code for your authenticator app"))
+function showSetup(secret, uri, picture) {
+  find("#factor-qr").replaceChildren(picture)
   find("#factor-secret").textContent = secret.replace(/.{4}(?=.)/g, "$& ")
   find("#factor-link").href = uri
   find("#factor-setup").hidden = false

@@ -1,12 +1,13 @@
-/** QR codes, by lean-qr. */
+/** QR codes, by lean-qr, which comes from where the client does. */
 
-import { correction, generate } from "../../vendor/lean-qr.js"
+import { api } from "../config.js"
 import { svg } from "../dom.js"
 
 const QUIET = 4
 
 /** @returns An SVG element, dark on light whatever the theme: many readers take no other. */
-export function qrCode(text, label) {
+export async function qrCode(text, label) {
+  const { correction, generate } = await import(`${api}/vendor/lean-qr.js`)
   const code = generate(text, { minCorrectionLevel: correction.M })
   const size = code.size + 2 * QUIET
   const modules = Array.from({ length: size * size }, (_, at) => [at % size, Math.floor(at / size)])

@@ -48,6 +48,7 @@ test("the second step is turned on, asked for, passed by the app and by a recove
   const step = page.getByRole("region", { name: "Second step" })
   await step.getByRole("button", { name: "Set up an authenticator app" }).click()
   const secret = await untilText(step.locator(".secret"))
+  await step.getByRole("img", { name: "QR code" }).waitFor()
   await step.getByLabel("The code that the app shows").fill(generateSync({ secret }))
   await step.getByRole("button", { name: "Turn it on" }).click()
   const codes = page.getByRole("dialog", { name: "Your recovery codes" })

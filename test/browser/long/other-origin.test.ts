@@ -8,7 +8,7 @@ import { openSignIn, signUpByForm, writeReview } from "../steps.ts"
 
 /** By number, so that the API at localhost is another site. */
 const SITE = `http://127.0.0.1:${inject("sitePort")}`
-const { person } = withBrowser("--test-third-party-cookie-phaseout")
+const { customer, person } = withBrowser("--test-third-party-cookie-phaseout")
 
 let site: Site
 
@@ -57,4 +57,11 @@ test("every page of it is there, and its links stay on the site", async () => {
       .first()
       .waitFor()
   }
+})
+
+test("the second step's picture comes from where the client does", async () => {
+  const { page } = await customer("Ada", { site: SITE })
+  await page.goto("/account")
+  await page.getByRole("button", { name: "Set up an authenticator app" }).click()
+  await page.getByRole("img", { name: "QR code" }).waitFor()
 })
