@@ -5,7 +5,7 @@ import { wait } from "../../src/core/wait.ts"
 import { Picture } from "./picture.ts"
 
 /** Milliseconds after which what doesn't come has failed to. */
-const LONGEST_WAIT_MS = 8_000
+const LONGEST_WAIT_MS = 15_000
 
 /** The Worker under test. */
 export const worker = (exports as unknown as { readonly default: Fetcher }).default
