@@ -78,12 +78,13 @@ export async function runSchedule(
   const { db, dispatcher, now } = context
   const schedule = schedules.get(name)
   if (!schedule) throw new SelvedgeError("not_found", "There is no such schedule.")
-  const job = { ...scheduledJob(schedule, now(), now()), traceId }
+  const at = now()
+  const job = { ...scheduledJob(schedule, at, at), traceId }
   await db.write([
-    insertJob(job, now()),
+    insertJob(job, at),
     {
       sql: "UPDATE _schedules SET last_at = ?2, last_job_id = ?3 WHERE name = ?1",
-      params: [name, now(), job.id],
+      params: [name, at, job.id],
     },
   ])
   dispatcher.committed(job)

@@ -1,7 +1,11 @@
 /** What operators see of schedules. */
 
+import { env } from "cloudflare:workers"
 import { beforeAll, expect, test } from "vitest"
 import { schedule } from "../../src/index.ts"
+import { collectDeclarations } from "../../src/jobs/declarations.ts"
+import { backend } from "../fixture/backend.ts"
+import { createScenario } from "../fixture/scenario.ts"
 import { type AdminScenario, createAdminScenario } from "./admin-scenario.ts"
 
 let fails = true
@@ -83,6 +87,16 @@ test("the newest run is shown, whether it came by the calendar or by hand", asyn
   expect(await service.post(`/v1/admin/jobs/${dead!.id}/retry`)).toMatchObject({ status: 200 })
   await scenario.settled()
   expect(await scenario.job(dead!.id)).toMatchObject({ state: "succeeded" })
+})
+
+test("the job of a run by hand is shown, though time goes on while it is made", async () => {
+  let at = Date.UTC(2027, 5, 1)
+  const ticking = schedule("admin-ticking", { cron: "0 6 1 * *", run: () => {} })
+  const later = createScenario({ ...backend, jobs: collectDeclarations([ticking]) }, env.DB, () => at++)
+  const service = await later.as("service")
+  await later.work.tick()
+  const { body } = await service.post("/v1/admin/schedules/admin-ticking/run")
+  expect((await service.get("/v1/admin/schedules")).body.data).toMatchObject([{ lastJob: { id: body.id } }])
 })
 
 test("an unknown schedule is not found", async () => {
