@@ -2,7 +2,7 @@
 
 import { vi } from "vitest"
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 20_000
 
 /** Calls until it no longer throws; what it last threw, where it throws for too long. */
 export function eventually<Value>(check: () => Value | Promise<Value>): Promise<Value> {

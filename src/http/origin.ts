@@ -5,3 +5,9 @@ export function isFromListedOrigin({ headers, url }: Request, origins: readonly 
   const origin = headers.get("Origin")
   return origin !== null && (origins.includes(origin) || origin === new URL(url).origin)
 }
+
+/** The origin that it names, if that is neither; undefined also for a request that comes from no site. */
+export function unlistedOrigin(request: Request, origins: readonly string[]): string | undefined {
+  const origin = request.headers.get("Origin")
+  return origin === null || isFromListedOrigin(request, origins) ? undefined : origin
+}

@@ -8,7 +8,7 @@ import type { SinkStatus } from "../../changes/sink.ts"
 import type { Later } from "../../core/later.ts"
 import { admin } from "../admin.ts"
 import type { AppEnv } from "../context.ts"
-import { isFromListedOrigin } from "../origin.ts"
+import { unlistedOrigin } from "../origin.ts"
 import { completeHeaders } from "../reply.ts"
 import { OpenRequest, type RequestSurroundings } from "../request-state.ts"
 import { RequestRouteContext } from "../route-context.ts"
@@ -64,6 +64,7 @@ export function frame(options: FrameOptions): MiddlewareHandler<AppEnv> {
       durationMs: options.now() - started,
       caller: caller.kind,
       callerId: caller.kind === "user" ? caller.id : undefined,
+      // the browser keeps the answer from such a site, and tells its script nothing of why
       unlistedOrigin: unlistedOrigin(request, options.origins),
       ...db.cost,
     })
@@ -81,12 +82,6 @@ export function identify({ tokens, keys }: Pick<FrameOptions, "tokens" | "keys">
     state.timing.auth = performance.now() - startedAt
     await next()
   }
-}
-
-/** The browser keeps the answer from such a site, and tells its script nothing of why. */
-function unlistedOrigin(request: Request, origins: readonly string[]): string | undefined {
-  const origin = request.headers.get("Origin")
-  return origin === null || isFromListedOrigin(request, origins) ? undefined : origin
 }
 
 /** Takes work that ends after the answer; its failure is an error in the log. */

@@ -7,7 +7,7 @@ import { clientOf, type Hubs } from "../../live/hub-choice.ts"
 import { noParameters } from "../../query/parameters.ts"
 import type { AppEnv } from "../context.ts"
 import { methodNotAllowed } from "../methods.ts"
-import { isFromListedOrigin } from "../origin.ts"
+import { unlistedOrigin } from "../origin.ts"
 import { LIVE_PATH } from "../request-charge.ts"
 
 export interface LiveOptions {
@@ -36,7 +36,7 @@ async function upgrade(c: Context<AppEnv>, origins: readonly string[], hubs: Hub
   const request = c.req.raw
   if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed(["GET", "HEAD"])
   // a browser lets every site open a WebSocket, and CORS keeps none from reading it
-  if (request.headers.has("Origin") && !isFromListedOrigin(request, origins))
+  if (unlistedOrigin(request, origins) !== undefined)
     throw new SelvedgeError("forbidden", "A socket may be opened from listed sites only.")
   noParameters(request.url)
   const isUpgrade = request.method === "GET" && request.headers.get("Upgrade")?.toLowerCase() === "websocket"
